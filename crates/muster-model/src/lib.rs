@@ -1,0 +1,25 @@
+//! The ground floor: plain types and pure functions that every other crate of muster speaks.
+//!
+//! Knows nothing of git, SQL, HTTP or the file system; the one piece of the outside world here is the
+//! [`clock`], because time is handed in everywhere else. Types are not serialized to clients: wire types are.
+
+pub mod analysis;
+pub mod clock;
+pub mod error;
+pub mod git_state;
+pub mod project;
+pub mod query;
+pub mod recommendation;
+pub mod relation;
+pub mod remote_url;
+pub mod source_tree;
+pub mod unknown;
+
+pub use bstr::{BStr, BString, ByteSlice};
+pub use jiff::Timestamp;
+
+pub use clock::{Clock, SystemClock};
+pub use error::{ErrorCode, RepoError};
+pub use remote_url::RemoteUrl;
+pub use source_tree::{ReadError, SourceTree, TreeEntry};
+pub use unknown::{Unknown, UnknownReason};

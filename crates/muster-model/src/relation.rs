@@ -1,0 +1,26 @@
+//! Whose repository it is, in four words. Decided by muster-analysis, asked for in queries.
+
+/// Whose repository it is. Recommendations apply to `mine` and `team`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Relation {
+    /// The person's own.
+    Mine,
+    /// The person commits to it with others.
+    Team,
+    /// Somebody else's, cloned to read or to use.
+    ThirdParty,
+    /// Nothing speaks for one or the other.
+    Unknown,
+}
+
+impl Relation {
+    /// The word used in the API and in queries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mine => "mine",
+            Self::Team => "team",
+            Self::ThirdParty => "third_party",
+            Self::Unknown => "unknown",
+        }
+    }
+}

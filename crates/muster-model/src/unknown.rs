@@ -1,0 +1,76 @@
+//! Unknown is a value. A field that could not be measured is empty and names its reason from this closed table, so
+//! that nobody has to guess whether an empty cell means zero, not looked at, or broken.
+
+use std::collections::BTreeMap;
+
+/// Why a field has no value. The words are part of the public API and never change their meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UnknownReason {
+    /// A bare repository has no work tree, hence no changed files.
+    Bare,
+    /// The branch has no commit yet.
+    NoCommits,
+    /// HEAD is not on a branch.
+    Detached,
+    /// No remote is configured, so nothing can be compared with one.
+    NoRemote,
+    /// The branch follows no other branch.
+    NoUpstream,
+    /// The configured upstream no longer exists among the remote branches.
+    UpstreamGone,
+    /// There is no trace of a fetch in this clone.
+    NeverFetched,
+    /// Only asked for with more than `--state-only`.
+    NotRequested,
+    /// Answered by the server, not by a one-shot command.
+    NeedsServer,
+    /// Less than half of the points could be measured.
+    LowCoverage,
+    /// The repository's own error stands in the way; see its `error`.
+    RepositoryError,
+    /// The folder is no git repository.
+    NoRepository,
+    /// No e-mail address or account is known to be the person's own.
+    NoIdentity,
+}
+
+impl UnknownReason {
+    /// Every reason, for the documentation and its test.
+    pub const ALL: [Self; 13] = [
+        Self::Bare,
+        Self::NoCommits,
+        Self::Detached,
+        Self::NoRemote,
+        Self::NoUpstream,
+        Self::UpstreamGone,
+        Self::NeverFetched,
+        Self::NotRequested,
+        Self::NeedsServer,
+        Self::LowCoverage,
+        Self::RepositoryError,
+        Self::NoRepository,
+        Self::NoIdentity,
+    ];
+
+    /// The word used in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::NoCommits => "no_commits",
+            Self::Detached => "detached",
+            Self::NoRemote => "no_remote",
+            Self::NoUpstream => "no_upstream",
+            Self::UpstreamGone => "upstream_gone",
+            Self::NeverFetched => "never_fetched",
+            Self::NotRequested => "not_requested",
+            Self::NeedsServer => "needs_server",
+            Self::LowCoverage => "low_coverage",
+            Self::RepositoryError => "repository_error",
+            Self::NoRepository => "no_repository",
+            Self::NoIdentity => "no_identity",
+        }
+    }
+}
+
+/// The empty fields of one item and why they are empty, by the field's public path (`git.ahead`).
+pub type Unknown = BTreeMap<&'static str, UnknownReason>;

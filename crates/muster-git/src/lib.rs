@@ -1,0 +1,33 @@
+//! The only crate that knows git: finds checkouts, reads their state, reads their trees.
+//!
+//! Repositories are hostile by default. Nothing of a repository is ever run: no hook, filter, textconv, alias or
+//! helper. Its own configuration is refused except for a short list of harmless values (`open.rs`), files that could
+//! hang a reader are refused before git code touches them (`guard.rs`), and nothing outside the roots is read
+//! (`boundary.rs`). Reading happens in process through gix, one repository per worker, no lock taken, nothing written.
+
+mod boundary;
+mod branches;
+mod discover;
+mod error;
+mod graph;
+mod guard;
+mod history;
+mod identity;
+mod link;
+mod open;
+mod read;
+mod reading;
+mod status;
+mod submodules;
+mod tree;
+mod worktrees;
+
+pub use boundary::Boundary;
+pub use discover::{DiscoverOptions, Found, ManifestFolder, WorkTrees, discover, discover_within};
+pub use history::Authors;
+pub use identity::{environment_leaks, global_emails};
+pub use link::{Checkout, CheckoutKind, enclosing_checkout};
+pub use read::{Depth, ReadOptions, read};
+pub use reading::Reading;
+pub use tree::{CommitTree, WorkTree};
+pub use worktrees::{LinkedWorktree, linked_worktrees};

@@ -1,0 +1,6 @@
+//! One file per thing that muster can be asked. Services are strangers to each other: they share values, not calls.
+
+pub mod attention;
+pub mod matching;
+pub mod scan;
+pub mod words;

@@ -1,0 +1,178 @@
+//! The scan: from roots to projects. Discovery finds checkouts, grouping makes one project of what shares a common
+//! git directory, a pool reads them in parallel, and one bad repository is listed with its error while the rest goes
+//! on. Nothing is stored; the same reading will feed the store when there is one.
+
+mod deletable;
+mod group;
+mod naming;
+mod pool;
+mod project;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use muster_git::{Boundary, DiscoverOptions, WorkTrees, discover, discover_within, enclosing_checkout};
+use muster_model::{Clock, project::Project};
+
+use crate::{
+    config::{PortfolioConfig, ScanConfig},
+    error::AppError,
+};
+
+/// How much is found out about each project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Where it is and what it is called; nothing is read.
+    Name,
+    /// What git status says, the operation in progress, the last commit.
+    State,
+    /// What needs the person as well: unpushed branches, whose it is.
+    Attention,
+    /// Everything: type, stack, readiness, health, recommendations.
+    Full,
+}
+
+/// What is asked of a scan.
+#[derive(Debug, Clone)]
+pub struct ScanRequest {
+    /// Folders to search, absolute.
+    pub roots: Vec<PathBuf>,
+    /// How much to find out.
+    pub detail: Detail,
+    /// The `[scan]` section.
+    pub scan: ScanConfig,
+    /// The `[portfolio]` section.
+    pub portfolio: PortfolioConfig,
+    /// The person's e-mail addresses from git's own configuration.
+    pub emails: Vec<String>,
+    /// Read this project alone, found before by its path; the roots still say what may be read.
+    pub only: Option<PathBuf>,
+}
+
+/// Told while the scan runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// So many more projects were found and will be read.
+    Found(usize),
+    /// One more project is done.
+    Done,
+}
+
+/// What a scan brought.
+#[derive(Debug)]
+pub struct ScanReport {
+    /// All projects, sorted by path.
+    pub projects: Vec<Project>,
+    /// The scan was interrupted; what is there is right, but not all.
+    pub is_interrupted: bool,
+    /// Folders listed while searching.
+    pub folders_listed: u64,
+    /// The roots that were searched.
+    pub roots: Vec<PathBuf>,
+}
+
+/// Scans the roots.
+pub fn scan(
+    request: &ScanRequest,
+    clock: &Arc<dyn Clock>,
+    interrupt: &Arc<AtomicBool>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<ScanReport, AppError> {
+    // One root that is away (a disk that is not mounted) is listed; only when all are is there nothing to answer.
+    let unreadable: Vec<_> = request.roots.iter().filter_map(|root| check_root(root).err()).collect();
+    if unreadable.len() == request.roots.len()
+        && let Some(error) = unreadable.into_iter().next()
+    {
+        return Err(error);
+    }
+    let options = DiscoverOptions {
+        max_depth: request.scan.max_depth,
+        threads: request.scan.threads(),
+        work_trees: if request.detail == Detail::Name || request.only.is_some() {
+            WorkTrees::Enter
+        } else {
+            WorkTrees::Leave
+        },
+        is_manifest: muster_analysis::is_manifest,
+    };
+    let mut roots = request.roots.clone();
+    let mut boundary = Boundary::new(&roots);
+    let mut found = discover(&roots, &boundary, options, interrupt);
+    if found.is_empty()
+        && let Some(checkouts) = enclosing_checkouts(&roots)
+    {
+        // A folder inside a checkout was named, with nothing of its own: the checkout itself is meant.
+        roots = checkouts;
+        boundary = Boundary::new(&roots);
+        found = discover(&roots, &boundary, DiscoverOptions { max_depth: 0, ..options }, interrupt);
+    }
+    let reader = Arc::new(project::Reader {
+        boundary: boundary.clone(),
+        detail: request.detail,
+        emails: own_emails(request),
+        accounts: request.portfolio.accounts.iter().map(|account| account.to_lowercase()).collect(),
+        clock: Arc::clone(clock),
+    });
+    let submodules = match options.work_trees {
+        WorkTrees::Enter => group::Submodules::InTheirProject,
+        WorkTrees::Leave => group::Submodules::OnTheirOwn,
+    };
+    let mut grouping = group::Grouping::default();
+    let mut report =
+        ScanReport { projects: Vec::new(), is_interrupted: false, folders_listed: 0, roots: roots.clone() };
+    // Reading a checkout tells where further ones may hide; so it goes in rounds until nothing new is met.
+    loop {
+        report.folders_listed += found.folders_listed;
+        report.is_interrupted |= interrupt.load(Ordering::Relaxed);
+        let mut groups = grouping.add(found, submodules);
+        if let Some(only) = &request.only {
+            groups.retain(|group| group.path() == only);
+        }
+        progress(Progress::Found(groups.len()));
+        let outcome =
+            pool::read_all(groups, &reader, &request.scan, interrupt, &mut || progress(Progress::Done));
+        report.is_interrupted |= outcome.is_interrupted;
+        report.projects.extend(outcome.read.projects);
+        if outcome.read.unexplored.is_empty() || report.is_interrupted || request.only.is_some() {
+            break;
+        }
+        found = discover_within(&outcome.read.unexplored, &roots, &boundary, options, interrupt);
+    }
+    report.projects = group::without_submodules_of_others(report.projects);
+    report.projects.sort_by(|a, b| a.path.cmp(&b.path));
+    deletable::keep_what_others_need(&mut report.projects);
+    naming::make_unique(&mut report.projects);
+    Ok(report)
+}
+
+fn check_root(root: &PathBuf) -> Result<(), AppError> {
+    let unreadable = |reason: String| AppError::RootUnreadable { path: root.clone(), reason };
+    match std::fs::read_dir(root) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(unreadable(error.to_string())),
+    }
+}
+
+fn enclosing_checkouts(roots: &[PathBuf]) -> Option<Vec<PathBuf>> {
+    let real = roots.iter().map(|root| root.canonicalize().ok());
+    let checkouts: Option<Vec<_>> =
+        real.map(|root| root.and_then(|root| enclosing_checkout(&root))).collect();
+    checkouts.filter(|checkouts| !checkouts.is_empty())
+}
+
+fn own_emails(request: &ScanRequest) -> Vec<String> {
+    let mut emails: Vec<_> = request
+        .emails
+        .iter()
+        .chain(&request.portfolio.emails)
+        .map(|email| email.trim().to_lowercase())
+        .collect();
+    emails.sort();
+    emails.dedup();
+    emails
+}

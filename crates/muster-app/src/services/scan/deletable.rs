@@ -1,0 +1,75 @@
+//! May a project's folder go? The checkout itself is judged by muster-analysis; here its submodules, its linked
+//! worktrees and the projects inside its folder have their say, because all of them go with it. A wrong "yes" costs
+//! work, so whatever was not looked at means "no", with the reason.
+
+use muster_analysis::CheckoutKind;
+use muster_model::{
+    ErrorCode,
+    git_state::Deletable,
+    project::{Project, Submodule},
+};
+
+/// The verdict on a project that was just read.
+pub(super) fn of(project: &Project, is_linked_worktree: bool) -> Option<Deletable> {
+    let state = project.git.as_ref()?;
+    let kind = if is_linked_worktree { CheckoutKind::LinkedWorktree } else { CheckoutKind::Clone };
+    let verdict = muster_analysis::deletable(state, project.branches.as_ref(), kind)?;
+    let mut reasons = Vec::new();
+    if !verdict.value {
+        reasons.push(verdict.reason.clone());
+    }
+    reasons.extend(project.submodules.iter().filter_map(of_submodule));
+    if !is_linked_worktree {
+        // The record of a worktree whose folder is gone keeps nothing.
+        let depending: Vec<_> = project
+            .worktrees
+            .iter()
+            .filter(|worktree| !matches!(&worktree.state, Err(error) if error.code == ErrorCode::BrokenLink))
+            .map(|worktree| worktree.path.display().to_string())
+            .collect();
+        if !depending.is_empty() {
+            reasons.push(format!("linked worktrees depend on it: {}", depending.join(", ")));
+        }
+    }
+    if reasons.is_empty() {
+        Some(verdict)
+    } else {
+        Some(Deletable { value: false, reason: reasons.join("; ") })
+    }
+}
+
+/// What would be lost with a submodule, if anything.
+fn of_submodule(submodule: &Submodule) -> Option<String> {
+    let path = &submodule.path;
+    match submodule.state.as_ref()? {
+        Err(error) => Some(format!("submodule {path} could not be read: {}", error.message)),
+        Ok(state) => {
+            match muster_analysis::deletable(state, submodule.branches.as_ref(), CheckoutKind::Clone) {
+                Some(verdict) if verdict.value => None,
+                Some(verdict) => Some(format!("submodule {path}: {}", verdict.reason)),
+                None => Some(format!("nobody looked at submodule {path}")),
+            }
+        }
+    }
+}
+
+/// A folder that holds another project, or objects that another one borrows, cannot go without it.
+pub(super) fn keep_what_others_need(projects: &mut [Project]) {
+    let others: Vec<_> =
+        projects.iter().map(|project| (project.path.clone(), project.borrows_from.clone())).collect();
+    for project in projects {
+        let Some(verdict) = &mut project.deletable else { continue };
+        let others = || others.iter().filter(|(path, _)| *path != project.path);
+        let inside = others().find(|(path, _)| path.starts_with(&project.path));
+        let real = project.path.canonicalize().unwrap_or_else(|_| project.path.clone());
+        let borrower = others().find(|(_, borrows)| borrows.iter().any(|objects| objects.starts_with(&real)));
+        let reasons = [
+            inside.map(|(path, _)| format!("it holds another repository: {}", path.display())),
+            borrower.map(|(path, _)| format!("{} borrows its objects", path.display())),
+        ];
+        for reason in reasons.into_iter().flatten() {
+            let reason = if verdict.value { reason } else { format!("{}; {reason}", verdict.reason) };
+            *verdict = Deletable { value: false, reason };
+        }
+    }
+}

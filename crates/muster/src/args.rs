@@ -1,0 +1,266 @@
+//! The command line: what can be typed, with its help. Parsing does no I/O and decides nothing.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 fine, 1 failed, 2 usage or configuration, 4 some repository listed with an error, 130 interrupted.
+
+Examples:
+  muster                                   what needs me, over my roots or this folder
+  muster scan ~/code                       every repository with its state
+  muster scan ~/code --json | jq '.projects[].name'
+  cd \"$(muster path api)\"                  go to a repository by name
+  muster each 'state:dirty' -- git diff --stat";
+
+/// Every repository you own, its true state, and what needs you.
+#[derive(Debug, Parser)]
+#[command(name = "muster", version, after_help = EXIT_CODES, max_term_width = 110)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Configuration file instead of the usual one
+    #[arg(
+        long,
+        global = true,
+        env = "MUSTER_CONFIG",
+        hide_env_values = true,
+        value_name = "FILE",
+        help_heading = "Everywhere"
+    )]
+    pub(crate) config: Option<PathBuf>,
+    /// When to colour
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Everywhere"
+    )]
+    pub(crate) color: Color,
+    /// Show no progress bar
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(crate) no_progress: bool,
+    /// Log filter: error, warn, info, debug, trace, or per module [env: MUSTER_LOG]
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Everywhere")]
+    pub(crate) log_level: Option<String>,
+    /// Shape of the log on stderr
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = "Everywhere"
+    )]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List every repository under the folders with its state
+    Scan(ScanArgs),
+    /// Everything about one repository
+    Show(ShowArgs),
+    /// Print the path of the repository that matches, for cd and fzf
+    Path(PathArgs),
+    /// Run a command in every matching repository, in parallel
+    Each(EachArgs),
+    /// The configuration in force
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Check that this machine has what muster needs
+    Doctor {
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Print the completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write all pages into a folder
+    Man {
+        /// Write one page for each command into this folder
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// The language of QUERY, from the table that the parser uses.
+fn query_help() -> String {
+    let mut help =
+        "QUERY: words and field:value, all of which must hold; -term must not; \"a phrase\"; prefix*.\n\
+                    Several values of one field are alternatives: state:dirty,ahead. Fields:\n"
+            .to_owned();
+    for (name, _, _, meaning) in muster_model::query::Field::TABLE {
+        help.push_str("  ");
+        help.push_str(name);
+        help.push_str(&" ".repeat(10 - name.len()));
+        help.push_str(meaning);
+        help.push('\n');
+    }
+    help
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = query_help())]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that a person types")]
+pub(crate) struct ScanArgs {
+    /// Folders to search [default: portfolio.roots, else the current folder]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Only what needs you, most urgent first, with the command that clears it
+    #[arg(long, conflicts_with = "state_only")]
+    pub(crate) attention: bool,
+    /// With --attention: all lines, not just those that fit the screen
+    #[arg(long, requires = "attention")]
+    pub(crate) all: bool,
+    /// Only what git status and git log -1 say: the fastest
+    #[arg(long)]
+    pub(crate) state_only: bool,
+    /// Draw again whenever something changed, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Only repositories that match, such as 'state:dirty stack:rust -name:old'
+    #[arg(
+        long,
+        short,
+        value_name = "QUERY",
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) query: String,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ShowArgs {
+    /// Name, path or part of the name
+    pub(crate) repo: String,
+    #[command(flatten)]
+    pub(crate) roots: RootArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = query_help())]
+pub(crate) struct PathArgs {
+    /// What to look for; see below
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) query: Vec<String>,
+    /// Print every match, one a line
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) roots: RootArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = query_help())]
+pub(crate) struct EachArgs {
+    /// Which repositories; '' for all
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) query: String,
+    /// The command and its arguments, after --
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<std::ffi::OsString>,
+    /// Commands at the same time [default: each.threads]
+    #[arg(long, short = 'j', value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    #[command(flatten)]
+    pub(crate) roots: RootArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every setting with its value
+    Show {
+        /// Say who set each value
+        #[arg(long)]
+        origin: bool,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Check the configuration and say what is wrong
+    Check,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RootArgs {
+    /// Folder to search; may be given several times [default: portfolio.roots, else the current folder]
+    #[arg(long = "root", value_name = "PATH")]
+    pub(crate) roots: Vec<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct OutputArgs {
+    /// Shape of the output
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+impl OutputArgs {
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}
+
+/// Shapes of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// For people; tab-separated and whole when not on a terminal
+    #[default]
+    Table,
+    /// One document
+    Json,
+    /// One document a line
+    Jsonl,
+    /// Comma-separated with a header
+    Csv,
+    /// A Markdown table
+    Md,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Color {
+    pub(crate) fn apply(self) {
+        let choice = match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+}
+
+/// Shapes of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One document a line
+    Json,
+}

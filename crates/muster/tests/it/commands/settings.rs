@@ -1,0 +1,120 @@
+//! `muster config` and `muster doctor`.
+
+use muster_testkit::Lab;
+
+use crate::run::{finish, muster, run, stderr, stdout};
+
+fn configured() -> Lab {
+    let lab = Lab::new();
+    lab.open(lab.home()).write(
+        ".config/muster/muster.toml",
+        "# Mine\n[scan]\nmax_depth = 5\n\n[portfolio]\nemails = [\"ada@work.example\"]\n",
+    );
+    lab
+}
+
+fn shortened(lab: &Lab, text: &str) -> String {
+    text.replace(&*lab.home().to_string_lossy(), "HOME").replace('\t', " → ")
+}
+
+#[test]
+fn every_value_names_who_set_it() {
+    let lab = configured();
+    let output = finish(
+        muster(&lab)
+            .args(["config", "show", "--origin"])
+            .env("MUSTER__SCAN__MAX_DEPTH", "7")
+            .env("MUSTER__PORTFOLIO__ACCOUNTS", "octocat,example"),
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&lab, &output));
+    insta::assert_snapshot!(shortened(&lab, &stdout(&lab, &output)), @r#"
+    key → value → origin
+    each.threads → 0 → default
+    portfolio.accounts → ["octocat", "example"] → $MUSTER__PORTFOLIO__ACCOUNTS
+    portfolio.emails → ["ada@work.example"] → HOME/.config/muster/muster.toml:6
+    portfolio.monetization → false → default
+    portfolio.roots → [] → default
+    scan.max_depth → 7 → $MUSTER__SCAN__MAX_DEPTH
+    scan.threads → 0 → default
+    scan.timeout_seconds → 60 → default
+    "#);
+    let json = run(&lab, &["config", "show", "--origin", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!(json["schema_version"], 1);
+    let settings = json["settings"].as_array().expect("a list");
+    let depth = settings.iter().find(|setting| setting["key"] == "scan.max_depth").expect("the key");
+    assert_eq!(depth["value"], 5);
+    assert!(depth["origin"].as_str().is_some_and(|origin| origin.ends_with("muster.toml:3")), "{depth}");
+}
+
+#[test]
+fn without_origin_only_values() {
+    let lab = Lab::new();
+    let output = run(&lab, &["config", "show"]);
+    assert!(stdout(&lab, &output).starts_with("key\tvalue\neach.threads\t0\n"), "{}", stdout(&lab, &output));
+    assert!(!stdout(&lab, &output).contains("default"));
+}
+
+#[test]
+fn check_says_what_is_right() {
+    let lab = configured();
+    let output = run(&lab, &["config", "check"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(shortened(&lab, &stdout(&lab, &output)), "HOME/.config/muster/muster.toml is right\n");
+    let lab = Lab::new();
+    let output = run(&lab, &["config", "check"]);
+    insta::assert_snapshot!(shortened(&lab, &stdout(&lab, &output)), @"no configuration file (HOME/.config/muster/muster.toml would be read); defaults are right");
+    let mine = lab.open("").write("mine.toml", "[scan]\nthreads = 1\n");
+    let output = run(&lab, &["--config", "mine.toml", "config", "check"]);
+    assert_eq!(stdout(&lab, &output), "mine.toml is right\n");
+    let output =
+        finish(muster(&lab).args(["config", "check"]).env("MUSTER_CONFIG", mine.path().join("mine.toml")));
+    assert_eq!(stdout(&lab, &output), "ROOT/mine.toml is right\n");
+}
+
+#[test]
+fn settings_are_obeyed() {
+    let lab = Lab::new();
+    lab.repo("a/b/c/deep").commit_file("x", "");
+    let found = |depth: &str| {
+        let output = finish(muster(&lab).args(["path", "--all"]).env("MUSTER__SCAN__MAX_DEPTH", depth));
+        stdout(&lab, &output)
+    };
+    assert_eq!(found("3"), "");
+    assert_eq!(found("4"), "ROOT/a/b/c/deep\n");
+}
+
+#[test]
+fn doctor_finds_a_healthy_machine_healthy() {
+    let lab = Lab::new();
+    let output = run(&lab, &["doctor"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&lab, &output));
+    let text = stdout(&lab, &output);
+    assert!(text.contains("identity\tok\tada@example.org\t\n"), "{text}");
+    assert!(text.contains("configuration\tok\tdefaults\t\n"), "{text}");
+    assert!(text.contains("git\tok\tgit version "), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_slice(&run(&lab, &["doctor", "--json"]).stdout).expect("JSON");
+    assert_eq!(json["schema_version"], 1);
+    let checks = json["checks"].as_array().expect("a list");
+    assert!(checks.iter().all(|check| check["outcome"] == "ok"), "{checks:?}");
+}
+
+#[test]
+fn doctor_names_what_is_wrong_and_what_to_do() {
+    let lab = Lab::new();
+    lab.open(lab.home()).write("gitconfig", "");
+    let output = finish(muster(&lab).arg("doctor").env("MUSTER__PORTFOLIO__ROOTS", "/nowhere/at/all"));
+    assert_eq!(output.status.code(), Some(1));
+    let text = stdout(&lab, &output);
+    assert!(text.contains("identity\twarn\t") && text.contains("git config --global user.email"), "{text}");
+    assert!(text.contains("root\tfail\t/nowhere/at/all: "), "{text}");
+    // A broken configuration is a finding, not the end.
+    let output = finish(muster(&lab).arg("doctor").env("MUSTER__SCAN__NOPE", "1"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&lab, &output).contains("configuration\tfail\t$MUSTER__SCAN__NOPE"));
+    // git is not needed to scan.
+    let output = finish(muster(&lab).arg("doctor").env("PATH", lab.folder()));
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&lab, &output).contains("git\twarn\tgit cannot be started: "));
+}

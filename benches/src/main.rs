@@ -1,0 +1,56 @@
+//! `make bench`: a scan of 100 warm repositories by muster and by what people use today, interleaved in one run, so
+//! that whatever else the machine does hits all alike. Prints one Markdown table; compare ratios, not times.
+//!
+//! Variables: `BENCH_ROOTS` (a folder of your own repositories, else a generated corpus), `BENCH_CORPUS` (where the
+//! corpus is kept, else below the system's temporary folder), `BENCH_ROUNDS` (default 9), `MUSTER_BIN`, `GFOLD`, `GITA`.
+
+mod candidates;
+mod corpus;
+mod measure;
+mod report;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result, ensure};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let rounds = match std::env::var("BENCH_ROUNDS") {
+        Ok(text) => text.parse().context("BENCH_ROUNDS is no number")?,
+        Err(_) => 9,
+    };
+    ensure!(rounds > 0, "BENCH_ROUNDS must be at least 1");
+    let root = match std::env::var_os("BENCH_ROOTS") {
+        Some(root) => PathBuf::from(root).canonicalize().context("BENCH_ROOTS")?,
+        None => corpus::ensure_built()?,
+    };
+    let repositories = corpus::repositories_below(&root)?;
+    ensure!(!repositories.is_empty(), "no repository below {}", root.display());
+
+    let scratch = tempfile::tempdir().context("no temporary folder")?;
+    let candidates = candidates::all(&root, &repositories, scratch.path())?;
+    tell(&format!(
+        "{} repositories below {}, {rounds} rounds after one to warm up",
+        repositories.len(),
+        root.display()
+    ));
+    let load_before = measure::load();
+    let samples = measure::interleaved(&candidates, rounds)?;
+    report::print(&candidates, &samples, repositories.len(), &load_before, &measure::load());
+    Ok(())
+}
+
+/// Progress and errors: the report alone goes to standard output.
+#[expect(clippy::print_stderr, reason = "this program's output is text for a person")]
+fn tell(line: &str) {
+    eprintln!("{line}");
+}

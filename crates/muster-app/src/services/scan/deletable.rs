@@ -9,6 +9,11 @@ use muster_model::{
     project::{Project, Submodule},
 };
 
+use super::group::real;
+
+/// Code of the warning about a record of a linked worktree that cannot be read.
+pub(super) const WORKTREE_RECORD: &str = "worktree_record";
+
 /// The verdict on a project that was just read.
 pub(super) fn of(project: &Project, is_linked_worktree: bool) -> Option<Deletable> {
     let state = project.git.as_ref()?;
@@ -27,6 +32,9 @@ pub(super) fn of(project: &Project, is_linked_worktree: bool) -> Option<Deletabl
             .filter(|worktree| !matches!(&worktree.state, Err(error) if error.code == ErrorCode::BrokenLink))
             .map(|worktree| worktree.path.display().to_string())
             .collect();
+        if project.warnings.iter().any(|warning| warning.code == WORKTREE_RECORD) {
+            reasons.push("nobody could look at the records of its linked worktrees".to_owned());
+        }
         if !depending.is_empty() {
             reasons.push(format!("linked worktrees depend on it: {}", depending.join(", ")));
         }
@@ -61,7 +69,7 @@ pub(super) fn keep_what_others_need(projects: &mut [Project]) {
         let Some(verdict) = &mut project.deletable else { continue };
         let others = || others.iter().filter(|(path, _)| *path != project.path);
         let inside = others().find(|(path, _)| path.starts_with(&project.path));
-        let real = project.path.canonicalize().unwrap_or_else(|_| project.path.clone());
+        let real = real(&project.path);
         let borrower = others().find(|(_, borrows)| borrows.iter().any(|objects| objects.starts_with(&real)));
         let reasons = [
             inside.map(|(path, _)| format!("it holds another repository: {}", path.display())),

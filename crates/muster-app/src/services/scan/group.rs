@@ -42,6 +42,8 @@ pub(super) enum Submodules {
 #[derive(Debug, Default)]
 pub(super) struct Grouping {
     common_dirs: HashSet<PathBuf>,
+    /// Folders and problems, which have no repository to be known by.
+    others: HashSet<PathBuf>,
 }
 
 impl Grouping {
@@ -72,17 +74,22 @@ impl Grouping {
             .chain(found.folders.into_iter().map(|folder| Group::Folder(folder.path)))
             .chain(found.problems.into_iter().map(|(path, error)| Group::Problem(path, error)))
             .collect();
+        groups.retain(|group| {
+            matches!(group, Group::Repository(_)) || self.others.insert(group.path().to_owned())
+        });
         groups.sort_by(|a, b| a.path().cmp(b.path()));
         groups
     }
 }
 
-fn real(path: &Path) -> PathBuf {
+/// The path with its links resolved; as it is if it cannot be.
+pub(super) fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// Which checkout stands for a repository: the one that holds it, else one with a link to it, else the bare folder, else
-/// any other work tree, else the first linked worktree. A `.git` file can claim any repository; it never stands before the real one.
+/// any other work tree, else the first linked worktree. A `.git` file can claim any repository; it never stands before
+/// the real one.
 fn rank(checkout: &Checkout) -> (u8, &Path) {
     let dot_git = checkout.path.join(".git");
     let kind = match checkout.kind {

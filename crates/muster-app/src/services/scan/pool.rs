@@ -75,7 +75,7 @@ pub(super) fn read_all(
         // Not even one: the machine is out of threads or memory, and each project says so.
         let message = format!("no thread could be started to read it: {error}");
         let failed =
-            |group: &Group| reader.failed(group, RepoError::new(ErrorCode::TimedOut, message.clone()));
+            |group: &Group| reader.given_up(group, RepoError::new(ErrorCode::TimedOut, message.clone()));
         let projects = shared.groups.iter().map(|group| failed(group).project).collect();
         return Outcome { read: ReadAll { projects, unexplored: Vec::new() }, is_interrupted: false };
     }
@@ -162,7 +162,7 @@ fn overdue(shared: &Shared, timeout: Duration) -> Vec<usize> {
 fn timed_out(shared: &Shared, at: usize, timeout: Duration) -> Read {
     let group = &shared.groups[at];
     let message = format!("reading {} took longer than {} s", group.path().display(), timeout.as_secs());
-    shared.reader.failed(group, RepoError::new(ErrorCode::TimedOut, message))
+    shared.reader.given_up(group, RepoError::new(ErrorCode::TimedOut, message))
 }
 
 fn lock(shared: &Shared) -> std::sync::MutexGuard<'_, HashMap<usize, Running>> {

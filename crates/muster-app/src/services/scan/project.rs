@@ -21,7 +21,10 @@ use muster_model::{
     unknown::{Unknown, UnknownReason},
 };
 
-use super::{Detail, deletable, group::Group};
+use super::{
+    Detail, deletable,
+    group::{Group, real},
+};
 
 /// Files of a folder without version control that are looked at.
 const MAX_FOLDER_FILES: usize = 20_000;
@@ -68,8 +71,18 @@ impl Reader {
         }
     }
 
+    /// A project that is given up because its file system does not answer; nothing of it is touched again.
+    pub(super) fn given_up(&self, group: &Group, error: RepoError) -> Read {
+        let kind = match group {
+            Group::Repository(checkout) if checkout.kind == CheckoutKind::Bare => ProjectKind::Bare,
+            Group::Repository(_) => ProjectKind::Repository,
+            Group::Folder(_) | Group::Problem(..) => ProjectKind::Folder,
+        };
+        self.with_error(group.path(), kind, error).into()
+    }
+
     /// A project of which only the error is known.
-    pub(super) fn failed(&self, group: &Group, error: RepoError) -> Read {
+    fn failed(&self, group: &Group, error: RepoError) -> Read {
         // A folder that went away while it was read is gone, not damaged.
         let error = match group.path().symlink_metadata() {
             Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => RepoError::new(
@@ -86,14 +99,21 @@ impl Reader {
             }
             Group::Folder(_) | Group::Problem(..) => ProjectKind::Folder,
         };
-        let mut project = self.empty(group.path(), kind);
+        let project = self.with_error(group.path(), kind, error);
+        // What is wrong with this repository must not hide those inside it. Discovery has gone on below a problem of
+        // its own.
+        let is_entered = !matches!(group, Group::Repository(_));
+        let unexplored = if is_entered { Vec::new() } else { folders_of(group.path()) };
+        Read { project, unexplored }
+    }
+
+    fn with_error(&self, path: &Path, kind: ProjectKind, error: RepoError) -> Project {
+        let mut project = self.empty(path, kind);
         for field in ["git", "type", "stack", "readiness", "monetization", "health", "metadata", "relation"] {
             project.unknown.insert(field, UnknownReason::RepositoryError);
         }
         project.error = Some(error);
-        // What is wrong with this repository must not hide those inside it.
-        let unexplored = if let Group::Folder(_) = group { Vec::new() } else { folders_of(group.path()) };
-        Read { project, unexplored }
+        project
     }
 
     fn empty(&self, path: &Path, kind: ProjectKind) -> Project {
@@ -207,7 +227,7 @@ impl Reader {
         let (records, problems) = linked_worktrees(checkout);
         let warnings = problems
             .into_iter()
-            .map(|error| Warning { code: "worktree_record", message: error.message })
+            .map(|error| Warning { code: deletable::WORKTREE_RECORD, message: error.message })
             .collect();
         let own_path = real(&checkout.path);
         let worktrees = records
@@ -282,10 +302,6 @@ fn folders_of(path: &Path) -> Vec<PathBuf> {
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()) && entry.file_name() != ".git")
         .map(|entry| entry.path())
         .collect()
-}
-
-fn real(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 fn read_meta(tree: &dyn SourceTree, warnings: &mut Vec<Warning>) -> Option<ProjectMeta> {

@@ -52,6 +52,19 @@ fn a_broken_repository_does_not_hide_those_inside_it() {
 }
 
 #[test]
+fn what_is_wrong_inside_what_is_wrong_is_listed_once() {
+    let lab = Lab::new();
+    for name in ["outer", "outer/inner"] {
+        std::fs::create_dir_all(lab.root().join(name)).expect("made");
+        lab.open(lab.root().join(name)).write(".git", "gitdir: /nowhere\n");
+    }
+    let root = lab.root().to_string_lossy().into_owned();
+    // Roots that overlap meet everything twice.
+    let projects = scan(&lab, &[&root, &format!("{root}/outer")]);
+    assert_eq!(paths(&projects), ["outer", "inner"]);
+}
+
+#[test]
 fn parts_of_a_repository_do_not_lead_out_of_the_roots() {
     let lab = Lab::new();
     let secret = lab.repo(&lab.folder().join("secret").to_string_lossy()).commit_file("a", "1");

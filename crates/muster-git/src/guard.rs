@@ -5,7 +5,7 @@ use std::{
     ffi::OsStr,
     fs, io,
     os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use muster_model::{ErrorCode, RepoError};
@@ -13,34 +13,39 @@ use muster_model::{ErrorCode, RepoError};
 use crate::boundary::Boundary;
 
 /// A configuration file or a list of patterns larger than this is neither.
-const SMALL: u64 = 4 * 1024 * 1024;
+pub(crate) const MAX_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
 /// Ten million references.
 const MAX_PACKED_REFS_BYTES: u64 = 512 * 1024 * 1024;
 
 /// Files that git code opens by name, in the git directory and the common directory, and how large they may be.
 const OPENED_BY_NAME: [(&str, u64); 14] = [
-    ("HEAD", SMALL),
-    ("config", SMALL),
-    ("config.worktree", SMALL),
+    ("HEAD", MAX_CONFIG_BYTES),
+    ("config", MAX_CONFIG_BYTES),
+    ("config.worktree", MAX_CONFIG_BYTES),
     // Mapped, not read.
     ("index", u64::MAX),
     ("packed-refs", MAX_PACKED_REFS_BYTES),
-    ("shallow", 16 * SMALL),
-    ("commondir", SMALL),
-    ("gitdir", SMALL),
+    ("shallow", 16 * MAX_CONFIG_BYTES),
+    ("commondir", MAX_CONFIG_BYTES),
+    ("gitdir", MAX_CONFIG_BYTES),
     // Only its time is looked at, and a mirror's grows with every reference.
     ("FETCH_HEAD", u64::MAX),
-    ("info/exclude", SMALL),
-    ("info/attributes", SMALL),
-    ("objects/info/alternates", SMALL),
+    ("info/exclude", MAX_CONFIG_BYTES),
+    ("info/attributes", MAX_CONFIG_BYTES),
+    ("objects/info/alternates", MAX_CONFIG_BYTES),
     // Mapped, not read.
     ("objects/info/commit-graph", u64::MAX),
-    ("objects/info/commit-graphs/commit-graph-chain", SMALL),
+    ("objects/info/commit-graphs/commit-graph-chain", MAX_CONFIG_BYTES),
 ];
+
+/// The git directory, and the common directory where it is another.
+fn both<'a>(git_dir: &'a Path, common_dir: &'a Path) -> impl Iterator<Item = &'a Path> {
+    std::iter::once(git_dir).chain((git_dir != common_dir).then_some(common_dir))
+}
 
 /// Refuses the repository if a file that would be opened is neither a plain file nor absent.
 pub(crate) fn check_git_dir(git_dir: &Path, common_dir: &Path) -> Result<(), RepoError> {
-    for dir in [Some(git_dir), (git_dir != common_dir).then_some(common_dir)].into_iter().flatten() {
+    for dir in both(git_dir, common_dir) {
         for (name, limit) in OPENED_BY_NAME {
             check_plain(&dir.join(name), limit)?;
         }
@@ -95,7 +100,7 @@ pub(crate) fn check_links(
         "refs/heads",
         "worktrees",
     ];
-    for dir in [Some(git_dir), (git_dir != common_dir).then_some(common_dir)].into_iter().flatten() {
+    for dir in both(git_dir, common_dir) {
         for part in PARTS {
             let path = dir.join(part);
             let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
@@ -109,14 +114,13 @@ pub(crate) fn check_links(
 
 /// Object folders that this one borrows from, and those that they borrow from.
 fn check_alternates(objects: &Path, boundary: &Boundary) -> Result<Vec<PathBuf>, RepoError> {
-    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     const MAX_FOLDERS: usize = 100;
     let mut queue = vec![objects.to_owned()];
     let mut borrowed = Vec::new();
     let mut looked_at = 0;
     while let Some(folder) = queue.pop() {
         looked_at += 1;
-        let Some(bytes) = read_small(&folder.join("info/alternates"), SMALL)? else { continue };
+        let Some(bytes) = read_small(&folder.join("info/alternates"), MAX_CONFIG_BYTES)? else { continue };
         for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty() && line[0] != b'#') {
             let target = folder.join(OsStr::from_bytes(line));
             // A folder that is gone is missing objects, which reading will notice.
@@ -140,7 +144,6 @@ fn leads_out(path: &Path) -> RepoError {
 /// Refuses the reference `name` if a file that must be opened to resolve it is no plain file. Symbolic references are
 /// followed as far as git follows them.
 pub(crate) fn check_ref(git_dir: &Path, common_dir: &Path, name: &[u8]) -> Result<(), RepoError> {
-    use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Component};
     const MAX_HOPS: usize = 5;
     const MAX_REF_BYTES: u64 = 64 * 1024;
     let mut name = PathBuf::from(OsStr::from_bytes(name));
@@ -150,7 +153,7 @@ pub(crate) fn check_ref(git_dir: &Path, common_dir: &Path, name: &[u8]) -> Resul
             return Ok(());
         }
         let mut next = None;
-        for dir in [Some(git_dir), (git_dir != common_dir).then_some(common_dir)].into_iter().flatten() {
+        for dir in both(git_dir, common_dir) {
             let path = dir.join(&name);
             // A folder here is the prefix of other references, not this one.
             if path.is_dir() {

@@ -1,19 +1,15 @@
 //! What the person's own git configuration and environment say: which e-mail addresses are theirs, and which variables
 //! would turn this process's eyes to another repository.
 
-use std::{
-    ffi::OsString,
-    os::unix::ffi::OsStringExt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use bstr::{BString, ByteSlice};
+use bstr::ByteSlice;
 use gix::config::{
     File, Source,
     file::{Metadata, init::Options},
 };
 
-use crate::guard;
+use crate::{config_path, guard};
 
 /// Variables by which git tells a hook which repository it runs in; a scan must not see them.
 const REPOSITORY_VARIABLES: [&str; 15] = [
@@ -63,11 +59,7 @@ pub fn global_emails() -> Vec<String> {
                 .map(|email| email.to_str_lossy().trim().to_lowercase())
                 .filter(|email| !email.is_empty()),
         );
-        let includes = ["include", "includeIf"].into_iter().filter_map(|name| config.sections_by_name(name));
-        let folder = path.parent().unwrap_or(&path);
-        queue.extend(
-            includes.flatten().flat_map(|section| section.values("path")).map(|path| resolve(folder, path)),
-        );
+        queue.extend(config_path::include_targets(&path, &config));
     }
     emails.sort();
     emails.dedup();
@@ -75,15 +67,6 @@ pub fn global_emails() -> Vec<String> {
 }
 
 fn parse(path: &Path) -> Option<File> {
-    const MAX_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
-    let bytes = guard::read_small(path, MAX_CONFIG_BYTES).ok()??;
+    let bytes = guard::read_small(path, guard::MAX_CONFIG_BYTES).ok()??;
     File::from_bytes_no_includes(&bytes, Metadata::from(Source::User), Options::default()).ok()
-}
-
-fn resolve(folder: &Path, target: BString) -> PathBuf {
-    let target = PathBuf::from(OsString::from_vec(target.into()));
-    match (target.strip_prefix("~"), gix::path::env::home_dir()) {
-        (Ok(rest), Some(home)) => home.join(rest),
-        _ => folder.join(target),
-    }
 }

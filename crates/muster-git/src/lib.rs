@@ -7,6 +7,7 @@
 
 mod boundary;
 mod branches;
+mod config_path;
 mod discover;
 mod error;
 mod graph;

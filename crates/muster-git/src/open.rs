@@ -26,13 +26,11 @@ use muster_model::{ErrorCode, RepoError, error::Warning};
 
 use crate::{
     boundary::Boundary,
-    error, guard,
+    config_path, error, guard,
     link::{Checkout, CheckoutKind},
 };
 
 const OBJECT_CACHE_BYTES: usize = 4 * 1024 * 1024;
-/// A list of patterns larger than this is no list of patterns.
-const MAX_PATTERN_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Values of the repository's own configuration that are honoured: section, then keys. Anything that names a program,
 /// a file elsewhere or a URL to contact is absent by design.
@@ -209,22 +207,16 @@ fn honour_pattern_files(
     warnings: &mut Vec<Warning>,
 ) -> gix::Result<()> {
     for (key, value) in files {
-        let named = PathBuf::from(OsString::from_vec(value.into()));
-        let path = match (named.strip_prefix("~"), gix::path::env::home_dir()) {
-            (Ok(rest), Some(home)) => home.join(rest),
-            _ => work_tree.unwrap_or(Path::new("")).join(&named),
-        };
-        if boundary.contains(&path) && guard::check_plain(&path, MAX_PATTERN_BYTES).is_ok() {
+        let path = config_path::resolve(work_tree.unwrap_or(Path::new("")), value.clone());
+        if boundary.contains(&path) && guard::check_plain(&path, guard::MAX_CONFIG_BYTES).is_ok() {
             let value = gix::path::into_bstr(path)?.into_owned();
             let mut config = repo.config_snapshot_mut();
             let meta = Metadata::from(gix::config::Source::Api).with(Trust::Full);
             config.new_section_with_meta("core", None::<BString>, meta)?.push(key, Some(value.as_bstr()))?;
             config.commit()?;
         } else {
-            let message = format!(
-                "core.{key} names {}, which is not read: it is no plain file inside the roots",
-                named.display()
-            );
+            let message =
+                format!("core.{key} names {value}, which is not read: it is no plain file inside the roots");
             warnings.push(Warning { code: "config_ignored", message });
         }
     }

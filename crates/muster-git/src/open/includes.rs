@@ -2,20 +2,15 @@
 //! every file that could be included is looked at first; if one is out of bounds, no include is followed and a warning
 //! says so. The values that includes bring pass the same short list as all others.
 
-use std::{
-    ffi::OsString,
-    os::unix::ffi::OsStringExt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use gix::config::file::{Metadata, init::Options};
 use muster_model::{RepoError, error::Warning};
 
-use crate::{boundary::Boundary, guard, link::Checkout};
+use crate::{boundary::Boundary, config_path, guard, link::Checkout};
 
 /// Files that include files that include files: more is a loop.
 const MAX_FILES: usize = 20;
-const MAX_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
 
 /// `Ok(Err(…))` if includes must not be followed.
 pub(super) fn check(checkout: &Checkout, boundary: &Boundary) -> Result<Result<(), Warning>, RepoError> {
@@ -27,7 +22,7 @@ pub(super) fn check(checkout: &Checkout, boundary: &Boundary) -> Result<Result<(
         if read > MAX_FILES {
             return Ok(Err(refusal(&path, "more files are included than can be followed")));
         }
-        let bytes = match guard::read_small(&path, MAX_CONFIG_BYTES) {
+        let bytes = match guard::read_small(&path, guard::MAX_CONFIG_BYTES) {
             Ok(bytes) => bytes.unwrap_or_default(),
             Err(error) if is_own => return Err(error),
             Err(error) => return Ok(Err(refusal(&path, &error.message))),
@@ -55,23 +50,7 @@ fn targets(path: &Path, bytes: &[u8]) -> Vec<PathBuf> {
     let Ok(config) = gix::config::File::from_bytes_no_includes(bytes, meta, Options::default()) else {
         return Vec::new();
     };
-    let sections = ["include", "includeIf"].into_iter().filter_map(|name| config.sections_by_name(name));
-    let folder = path.parent().unwrap_or(path);
-    sections
-        .flatten()
-        .flat_map(|section| section.values("path"))
-        .map(|target| resolve(folder, target))
-        .collect()
-}
-
-fn resolve(folder: &Path, target: bstr::BString) -> PathBuf {
-    let target = PathBuf::from(OsString::from_vec(target.into()));
-    match (target.strip_prefix("~"), gix::path::env::home_dir()) {
-        (Ok(rest), Some(home)) => home.join(rest),
-        // Somebody else's home, or git's own folder: left as it is, which no root contains.
-        _ if target.to_string_lossy().starts_with(['~', '%']) => target,
-        _ => folder.join(target),
-    }
+    config_path::include_targets(path, &config)
 }
 
 fn refusal(path: &Path, why: &str) -> Warning {

@@ -174,10 +174,10 @@ fn compare_files(
 }
 
 #[expect(clippy::too_many_arguments, reason = "one call of a function that takes as many; named here once")]
-fn index_as_worktree<'index>(
-    index: &'index gix::index::State,
+fn index_as_worktree(
+    index: &gix::index::State,
     work_tree: &Path,
-    collector: &mut Collector<'index>,
+    collector: &mut Collector,
     stack: gix::worktree::Stack,
     filter: gix::filter::plumbing::Pipeline,
     pathspec: gix::pathspec::Search,
@@ -205,12 +205,11 @@ fn index_as_worktree<'index>(
 }
 
 #[derive(Default)]
-struct Collector<'index> {
+struct Collector {
     changes: FileChanges,
-    _entries: std::marker::PhantomData<&'index ()>,
 }
 
-impl<'index> VisitEntry<'index> for Collector<'index> {
+impl<'index> VisitEntry<'index> for Collector {
     type ContentChange = ();
     type SubmoduleStatus = ();
 

@@ -217,7 +217,7 @@ fn honour_pattern_files(
         } else {
             let message =
                 format!("core.{key} names {value}, which is not read: it is no plain file inside the roots");
-            warnings.push(Warning { code: "config_ignored", message });
+            warnings.push(Warning { code: "config_ignored".into(), message });
         }
     }
     Ok(())
@@ -279,7 +279,7 @@ fn foreign_owner(checkout: &Checkout) -> Option<Warning> {
         "{path} belongs to another user ({owner}); git refuses to work there until you run \
          `git config --global --add safe.directory {path}`"
     );
-    Some(Warning { code: "foreign_owner", message })
+    Some(Warning { code: "foreign_owner".into(), message })
 }
 
 fn unsupported_or(checkout: &Checkout, error: &gix::Error) -> RepoError {

@@ -148,7 +148,7 @@ pub(crate) fn read_nested(
     }
     let stashes = count_stashes(checkout)?;
     if stashes == 0 && checkout.common_dir.join("refs/stash").exists() {
-        unseen.push("a stash without a log");
+        unseen.push("a stash without a log".into());
     }
     let state = GitState {
         head,
@@ -332,7 +332,7 @@ fn read_remote(
         Ok(url) => Some(url),
         Err(error) => {
             warnings.push(Warning {
-                code: "remote_url",
+                code: "remote_url".into(),
                 message: format!("the address of remote '{chosen}' cannot be used: {error}"),
             });
             None

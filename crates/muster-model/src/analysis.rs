@@ -2,11 +2,12 @@
 
 use bstr::BString;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::{git_state::GitState, relation::Relation};
+use crate::{git_state::GitState, relation::Relation, word::bytes_text};
 
 /// A place that supports a statement.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Evidence {
     /// Path from the project's root, lossy UTF-8; empty when the evidence is no file.
     pub path: String,
@@ -49,7 +50,8 @@ pub struct TagFact {
 }
 
 /// Broad type of a project, from its manifests and layout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ProjectType {
     /// Something to run in a terminal.
     CommandLine,
@@ -95,7 +97,7 @@ impl ProjectType {
 }
 
 /// One technology and why we say so.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackItem {
     /// Its name as its makers write it: `Rust`, `React`, `PostgreSQL`.
     pub name: String,
@@ -108,7 +110,7 @@ pub struct StackItem {
 }
 
 /// One row of a score: what was looked for and what it brought.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScoreItem {
     /// Stable id (`licence-certain`).
     pub id: String,
@@ -125,7 +127,7 @@ pub struct ScoreItem {
 }
 
 /// A sum of points with what could be measured of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Score {
     /// 0-100 over what could be measured; `None` under the rule set's least coverage.
     pub value: Option<u32>,
@@ -138,7 +140,7 @@ pub struct Score {
 }
 
 /// A commercial signal in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signal {
     /// Stable id: payments, subscription, `api_access`, marketplace, affiliate, advertising, saas, …
     pub id: String,
@@ -149,7 +151,8 @@ pub struct Signal {
 }
 
 /// Potential, by readiness score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Potential {
     /// Score ≥ 70.
     High,
@@ -184,7 +187,8 @@ impl Potential {
 }
 
 /// Health in words, by score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HealthStatus {
     /// Score ≥ 80.
     Excellent,
@@ -219,7 +223,7 @@ impl HealthStatus {
 }
 
 /// Everything that files say of a project.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Analysis {
     /// Broad type.
     pub project_type: ProjectType,
@@ -238,7 +242,7 @@ pub struct Analysis {
 }
 
 /// Yes/no facts over the files, each with the place. An empty list means "looked for and not found".
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FileFacts {
     /// READMEs at the root.
     pub readme: Vec<Evidence>,
@@ -261,11 +265,12 @@ pub struct FileFacts {
     /// Files counted in total, for orientation.
     pub file_count: u32,
     /// Files that could not be read and were therefore left out.
+    #[serde(with = "bytes_text")]
     pub unread: Vec<BString>,
 }
 
 /// The optional `PROJECT_META.json`: what a person says overrides what was guessed.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ProjectMeta {
     /// Shown as `display_name`; never the key of the project.
     pub name: Option<String>,

@@ -3,8 +3,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
+use crate::word::Word;
+
 /// A closed table; the words are part of the public API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
     /// The operating system refuses to let us read it.
     PermissionDenied,
@@ -73,7 +78,7 @@ impl fmt::Display for ErrorCode {
 }
 
 /// An error of one repository: the code for machines, the message for people.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{message}")]
 pub struct RepoError {
     /// The kind of trouble.
@@ -90,10 +95,10 @@ impl RepoError {
 }
 
 /// Something worth telling that did not stop the reading (an ignored setting, a broken `PROJECT_META.json`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     /// A stable word: `project_meta`, `config_ignored`, `foreign_owner`, …
-    pub code: &'static str,
+    pub code: Word,
     /// What, where and what to do.
     pub message: String,
 }

@@ -2,11 +2,13 @@
 //! around them (operation in progress, last commit, unpushed branches, may it be deleted).
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::unknown::UnknownReason;
+use crate::{unknown::UnknownReason, word::Word};
 
 /// Where HEAD points.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Head {
     /// On a branch that has commits; the short name.
     Branch(String),
@@ -27,7 +29,7 @@ impl Head {
 }
 
 /// The branch that the current branch follows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upstream {
     /// Short name as git prints it, such as `origin/main`.
     pub name: String,
@@ -36,7 +38,7 @@ pub struct Upstream {
 }
 
 /// How far two branches are apart, in commits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Divergence {
     /// Commits of ours that the other side lacks.
     pub ahead: u32,
@@ -45,7 +47,7 @@ pub struct Divergence {
 }
 
 /// Counts of changed paths, as `git status --porcelain=v2` defines them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WorkTreeCounts {
     /// Entries with X ≠ '.'.
     pub staged: u32,
@@ -72,7 +74,8 @@ impl WorkTreeCounts {
 }
 
 /// An operation that was begun and not ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// `git rebase`.
     Rebase,
@@ -103,7 +106,7 @@ impl Operation {
 }
 
 /// The commit at HEAD.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastCommit {
     /// Full object id, hexadecimal.
     pub id: String,
@@ -118,7 +121,7 @@ pub struct LastCommit {
 }
 
 /// State of one checkout (main work tree, linked worktree, submodule or bare repository).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GitState {
     /// Where HEAD points.
     pub head: Head,
@@ -137,11 +140,11 @@ pub struct GitState {
     /// The clone's history ends early.
     pub is_shallow: bool,
     /// Places where work could be that nobody looked at, in words; empty means that all was seen.
-    pub unseen: Vec<&'static str>,
+    pub unseen: Vec<Word>,
 }
 
 /// A branch with commits that no remote has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnpushedBranch {
     /// Short name.
     pub name: String,
@@ -152,7 +155,7 @@ pub struct UnpushedBranch {
 }
 
 /// What the branches of a repository say about remotes. Read only when more than the state is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BranchReport {
     /// All local branches, by number.
     pub local_branches: u32,
@@ -171,7 +174,7 @@ pub struct BranchReport {
 }
 
 /// Whether a checkout may be deleted without losing work.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deletable {
     /// Everything in it exists elsewhere.
     pub value: bool,

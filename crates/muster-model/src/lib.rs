@@ -7,6 +7,7 @@ pub mod analysis;
 pub mod clock;
 pub mod error;
 pub mod git_state;
+pub mod id;
 pub mod project;
 pub mod query;
 pub mod recommendation;
@@ -14,12 +15,15 @@ pub mod relation;
 pub mod remote_url;
 pub mod source_tree;
 pub mod unknown;
+pub mod word;
 
 pub use bstr::{BStr, BString, ByteSlice};
 pub use jiff::Timestamp;
 
 pub use clock::{Clock, SystemClock};
 pub use error::{ErrorCode, RepoError};
+pub use id::{NodeId, PlanId, RepoId};
 pub use remote_url::RemoteUrl;
 pub use source_tree::{ReadError, SourceTree, TreeEntry};
 pub use unknown::{Unknown, UnknownReason};
+pub use word::Word;

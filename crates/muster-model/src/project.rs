@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     RemoteUrl, RepoError,
@@ -13,10 +14,12 @@ use crate::{
     recommendation::Recommendation,
     relation::Relation,
     unknown::Unknown,
+    word::path_text,
 };
 
 /// What stands behind a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ProjectKind {
     /// A repository with a work tree.
     Repository,
@@ -27,9 +30,10 @@ pub enum ProjectKind {
 }
 
 /// A linked worktree of a project.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worktree {
     /// Its folder, as recorded by git.
+    #[serde(with = "path_text")]
     pub path: PathBuf,
     /// Its state, or why it was not read.
     pub state: Result<GitState, RepoError>,
@@ -40,7 +44,7 @@ pub struct Worktree {
 }
 
 /// A submodule of a project, at the commit its superproject names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submodule {
     /// Path inside the superproject, lossy UTF-8.
     pub path: String,
@@ -53,11 +57,12 @@ pub struct Submodule {
 }
 
 /// Everything known of one row of the portfolio.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Project {
     /// Folder name; when ambiguous the shortest unique path suffix.
     pub name: String,
     /// Absolute path of the folder (of the git directory for a bare repository).
+    #[serde(with = "path_text")]
     pub path: PathBuf,
     /// What stands behind the row.
     pub kind: ProjectKind,
@@ -84,6 +89,7 @@ pub struct Project {
     /// Submodules.
     pub submodules: Vec<Submodule>,
     /// Object folders of other repositories that this one needs.
+    #[serde(with = "path_text::list")]
     pub borrows_from: Vec<PathBuf>,
     /// Type, stack, readiness, health; `None` unless asked for.
     pub analysis: Option<Analysis>,

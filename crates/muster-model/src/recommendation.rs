@@ -1,9 +1,12 @@
 //! A recommendation: what a rule over the facts says should be done, with the evidence it rests on.
 
-use crate::analysis::Evidence;
+use serde::{Deserialize, Serialize};
+
+use crate::{analysis::Evidence, word::Word};
 
 /// How much a recommendation matters; `Revenue` is apart, for the portfolio's monetization view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Urgency {
     /// Work can be lost or users are at risk.
     Critical,
@@ -31,14 +34,14 @@ impl Urgency {
 }
 
 /// One thing to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recommendation {
     /// Id of the rule, stable (`no-remote`).
-    pub rule: &'static str,
+    pub rule: Word,
     /// How much it matters.
     pub urgency: Urgency,
     /// What it is about: version-control, documentation, testing, ci, licence, release, revenue, …
-    pub category: &'static str,
+    pub category: Word,
     /// What to do, one imperative sentence.
     pub action: String,
     /// What it brings or prevents, one sentence.

@@ -1,7 +1,10 @@
 //! Whose repository it is, in four words. Decided by muster-analysis, asked for in queries.
 
+use serde::{Deserialize, Serialize};
+
 /// Whose repository it is. Recommendations apply to `mine` and `team`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Relation {
     /// The person's own.
     Mine,

@@ -3,8 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
+use crate::word::Word;
+
 /// Why a field has no value. The words are part of the public API and never change their meaning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum UnknownReason {
     /// A bare repository has no work tree, hence no changed files.
     Bare,
@@ -73,4 +78,4 @@ impl UnknownReason {
 }
 
 /// The empty fields of one item and why they are empty, by the field's public path (`git.ahead`).
-pub type Unknown = BTreeMap<&'static str, UnknownReason>;
+pub type Unknown = BTreeMap<Word, UnknownReason>;

@@ -20,9 +20,9 @@ impl Rule for ApiWithoutPricing {
             return None;
         }
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: Urgency::Revenue,
-            category: "revenue",
+            category: "revenue".into(),
             action: "Decide what access to the API costs, and say so on a page.".to_owned(),
             impact:
                 "An API that is described can be sold by key and volume; without a price nobody can buy it."

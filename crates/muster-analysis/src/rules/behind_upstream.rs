@@ -36,9 +36,9 @@ impl Rule for BehindUpstream {
             )
         };
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: if divergence.ahead > 0 { Urgency::Medium } else { Urgency::Low },
-            category: "version-control",
+            category: "version-control".into(),
             action,
             impact,
             evidence: vec![from_git(format!("{behind} behind {}", upstream.name))],

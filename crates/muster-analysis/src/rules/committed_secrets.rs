@@ -24,9 +24,9 @@ impl Rule for CommittedSecrets {
         files.dedup();
         let files = some_of(&files, 3);
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: Urgency::Critical,
-            category: "security",
+            category: "security".into(),
             action: format!(
                 "Replace the secret in {files} with a new one, then remove the file from the repository and ignore it."
             ),

@@ -27,9 +27,9 @@ impl Rule for Conflicts {
         }
         let files = count(counts.conflicted, "conflicted file", "conflicted files");
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: Urgency::High,
-            category: "version-control",
+            category: "version-control".into(),
             action: format!("Resolve {files}, then continue or abort the operation."),
             impact:
                 "Until the conflicts are resolved nothing can be committed, and the markers break the code."

@@ -27,9 +27,9 @@ impl Rule for DetachedCommits {
             context.git.detached_commits.filter(|commits| *commits > 0 && state.head == Head::Detached)?;
         let commits = count(commits, "commit", "commits");
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: Urgency::High,
-            category: "version-control",
+            category: "version-control".into(),
             action: format!("Give the {commits} on the detached HEAD a branch: git switch -c NAME."),
             impact: "No branch holds these commits; after the next checkout git deletes them in time."
                 .to_owned(),

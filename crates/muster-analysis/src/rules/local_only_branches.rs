@@ -31,9 +31,9 @@ impl Rule for LocalOnlyBranches {
             format!("; with commits of their own: {}", some_of(names, 5))
         };
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: Urgency::Low,
-            category: "version-control",
+            category: "version-control".into(),
             action: "Push the branches that matter, and delete those that are done.".to_owned(),
             impact: format!("{branches} here only and will be forgotten, or lost with this disk."),
             evidence: vec![from_git(format!("{branches} only here{which}"))],

@@ -19,9 +19,9 @@ impl Rule for NoCi {
             return None;
         }
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: if analysis.facts.tests.is_empty() { Urgency::Low } else { Urgency::Medium },
-            category: "ci",
+            category: "ci".into(),
             action: "Add a CI workflow that builds the project and runs its tests on every push.".to_owned(),
             impact: "Mistakes are found when they are made, on a machine that is not yours.".to_owned(),
             evidence: analysis.facts.manifests.iter().take(3).cloned().collect(),

@@ -20,9 +20,9 @@ impl Rule for NoLicence {
             return None;
         }
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: Urgency::Medium,
-            category: "licence",
+            category: "licence".into(),
             action: "Choose a licence and add its full text as LICENSE.".to_owned(),
             impact: "Without a licence nobody but the author may use, change or pass on this work."
                 .to_owned(),

@@ -20,9 +20,9 @@ impl Rule for NoLockFile {
             return None;
         }
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: Urgency::Medium,
-            category: "dependencies",
+            category: "dependencies".into(),
             action: "Commit the lock file of the package manager.".to_owned(),
             impact:
                 "Without a lock file every install may bring other versions, and a build cannot be repeated."

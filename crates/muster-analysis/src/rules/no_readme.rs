@@ -20,9 +20,9 @@ impl Rule for NoReadme {
             return None;
         }
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: Urgency::Medium,
-            category: "documentation",
+            category: "documentation".into(),
             action: "Write a README: what it is, how to install it, how to use it.".to_owned(),
             impact: "Without a README nobody can tell what the project is for or how to start it.".to_owned(),
             evidence: vec![from_git("no README at the root")],

@@ -28,9 +28,9 @@ impl Rule for NoReleaseTag {
             return None;
         }
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: Urgency::Low,
-            category: "release",
+            category: "release".into(),
             action: "Tag a first version, such as v0.1.0, and push the tag.".to_owned(),
             impact: "Without versions nobody can say which state they use or depend on one.".to_owned(),
             evidence: vec![from_git(item.note.clone())],

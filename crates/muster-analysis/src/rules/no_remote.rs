@@ -25,9 +25,9 @@ impl Rule for NoRemote {
         }
         let has_commits = context.git.state.as_ref().is_some_and(|state| state.head_id.is_some());
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: if has_commits { Urgency::High } else { Urgency::Medium },
-            category: "version-control",
+            category: "version-control".into(),
             action: "Add a remote and push every branch to it.".to_owned(),
             impact: "The only copy of this work is on this disk and is lost with it.".to_owned(),
             evidence: vec![from_git("no remote is configured")],

@@ -31,9 +31,9 @@ impl Rule for NoTests {
             .flat_map(|item| item.evidence.clone())
             .collect();
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: Urgency::High,
-            category: "testing",
+            category: "testing".into(),
             action: "Add a first test for the most important path through the code.".to_owned(),
             impact: "Without tests every change can break something unnoticed.".to_owned(),
             evidence,

@@ -23,9 +23,9 @@ impl Rule for NoVersionControl {
             return None;
         }
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: Urgency::Critical,
-            category: "version-control",
+            category: "version-control".into(),
             action: "Put the folder under version control: git init, then commit what is there.".to_owned(),
             impact: "Without history no change can be undone, and a deleted file is lost.".to_owned(),
             evidence: analysis.facts.manifests.iter().take(3).cloned().collect(),

@@ -22,9 +22,9 @@ impl Rule for OperationInProgress {
     fn judge(&self, _: &Analysis, context: &Context<'_>) -> Option<Recommendation> {
         let operation = context.git.state.as_ref()?.operation?.as_str();
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: Urgency::High,
-            category: "version-control",
+            category: "version-control".into(),
             action: format!("Finish the {operation} that is in progress, or abort it."),
             impact: format!(
                 "Work done now lands in the middle of the {operation} and is easily lost when it is aborted later."

@@ -20,9 +20,9 @@ impl Rule for PaymentFlowReady {
         let evidence =
             payments.evidence.iter().take(2).chain(checkout.evidence.iter().take(2)).cloned().collect();
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: Urgency::Revenue,
-            category: "revenue",
+            category: "revenue".into(),
             action: "Try the payment flow from checkout to webhook once with test keys, then decide on a date to open it.".to_owned(),
             impact: "The code to take payments is there; what is missing to earn is the decision.".to_owned(),
             evidence,

@@ -27,9 +27,9 @@ impl Rule for Stashes {
         }
         let entries = count(stashes, "stash entry", "stash entries");
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: Urgency::Low,
-            category: "version-control",
+            category: "version-control".into(),
             action: format!("Look through {entries}: apply what is needed and drop the rest."),
             impact: "A stash is never pushed and is deleted together with this clone.".to_owned(),
             evidence: vec![from_git(entries)],

@@ -41,12 +41,12 @@ impl Rule for UncommittedChanges {
             days_since_commit(context).map(|days| from_git(format!("the last commit is {days} days old"))),
         );
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: match days_since_commit(context) {
                 Some(30..) => Urgency::High,
                 _ => Urgency::Medium,
             },
-            category: "version-control",
+            category: "version-control".into(),
             action: format!("Commit {parts}, or discard what is not needed."),
             impact: "Uncommitted work exists in this folder only and is in no backup that git knows of."
                 .to_owned(),

@@ -26,13 +26,13 @@ impl Rule for UnpushedCommits {
         let on = if branches.is_empty() { String::new() } else { format!(" on {}", some_of(branches, 5)) };
         let commits = count(commits, "commit", "commits");
         Some(Recommendation {
-            rule: self.id(),
+            rule: self.id().into(),
             urgency: if days_since_commit(context).is_some_and(|days| days >= 14) {
                 Urgency::High
             } else {
                 Urgency::Medium
             },
-            category: "version-control",
+            category: "version-control".into(),
             action: format!("Push {commits}{on}."),
             impact:
                 "These commits exist on this disk only; nobody else can see them, and they are lost with it."

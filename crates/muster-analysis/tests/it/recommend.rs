@@ -7,6 +7,7 @@ use muster_model::{
     recommendation::Recommendation,
     relation::Relation,
     source_tree::MemoryTree,
+    word::Word,
 };
 
 use crate::support::{context, git, of};
@@ -114,9 +115,9 @@ fn the_unmeasured_is_never_held_against_anyone() {
 #[test]
 fn releases_are_asked_of_what_is_released() {
     let tagless = GitFacts { tags: Some(Vec::new()), ..git(3) };
-    let rules = |files: &[(&str, &str)]| -> Vec<&str> {
+    let rules = |files: &[(&str, &str)]| -> Vec<Word> {
         ask(files, &tagless, Relation::Mine)
-            .iter()
+            .into_iter()
             .map(|one| one.rule)
             .filter(|rule| *rule == "no-release-tag")
             .collect()
@@ -133,7 +134,7 @@ fn revenue_comes_last_and_rests_on_code() {
         ("openapi.yaml", ""),
     ];
     let recommendations = ask(&files, &git(3), Relation::Mine);
-    let last: Vec<&str> = recommendations.iter().rev().take(2).map(|one| one.rule).collect();
+    let last: Vec<&str> = recommendations.iter().rev().take(2).map(|one| one.rule.as_ref()).collect();
     assert_eq!(last, ["payment-flow-ready", "api-without-pricing"]);
     let priced = [&files[..], &[("pages/pricing.tsx", "")]].concat();
     assert!(!ask(&priced, &git(3), Relation::Mine).iter().any(|one| one.rule == "api-without-pricing"));

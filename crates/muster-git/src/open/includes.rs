@@ -55,7 +55,7 @@ fn targets(path: &Path, bytes: &[u8]) -> Vec<PathBuf> {
 
 fn refusal(path: &Path, why: &str) -> Warning {
     Warning {
-        code: "config_include_ignored",
+        code: "config_include_ignored".into(),
         message: format!("the configuration includes {}, which is not followed: {why}", path.display()),
     }
 }

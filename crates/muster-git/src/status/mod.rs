@@ -21,7 +21,7 @@ use gix::{
     },
     worktree::stack::state::{attributes, ignore},
 };
-use muster_model::{ErrorCode, RepoError, git_state::WorkTreeCounts};
+use muster_model::{ErrorCode, RepoError, Word, git_state::WorkTreeCounts};
 
 use self::walk::Untracked;
 use crate::error;
@@ -56,7 +56,7 @@ pub(crate) struct Comparison {
     /// Ignored and untracked folders, in which nobody has looked for repositories yet.
     pub(crate) unexplored: Vec<BString>,
     /// Where work could be that was not looked at.
-    pub(crate) unseen: Vec<&'static str>,
+    pub(crate) unseen: Vec<Word>,
 }
 
 /// Which submodule changes count, from `submodule.<name>.ignore` and `diff.ignoreSubmodules`.
@@ -98,10 +98,10 @@ pub(crate) fn compare(
     let untracked = untracked(repo);
     let walked = walk::walk(repo, index, work_tree, untracked, interrupt)?;
     if untracked == Untracked::No {
-        comparison.unseen.push("untracked files (status.showUntrackedFiles is no)");
+        comparison.unseen.push("untracked files (status.showUntrackedFiles is no)".into());
     }
     if walked.has_hidden_changes {
-        comparison.unseen.push("files that are marked as unchanged and are not");
+        comparison.unseen.push("files that are marked as unchanged and are not".into());
     }
     comparison.counts.untracked = walked.untracked;
     if walked.settle(index) {

@@ -110,7 +110,7 @@ impl Reader {
     fn with_error(&self, path: &Path, kind: ProjectKind, error: RepoError) -> Project {
         let mut project = self.empty(path, kind);
         for field in ["git", "type", "stack", "readiness", "monetization", "health", "metadata", "relation"] {
-            project.unknown.insert(field, UnknownReason::RepositoryError);
+            project.unknown.insert(field.into(), UnknownReason::RepositoryError);
         }
         project.error = Some(error);
         project
@@ -120,7 +120,7 @@ impl Reader {
         let mut unknown = Unknown::new();
         if self.detail < Detail::Full {
             for field in ["type", "stack", "readiness", "monetization", "health", "metadata"] {
-                unknown.insert(field, UnknownReason::NotRequested);
+                unknown.insert(field.into(), UnknownReason::NotRequested);
             }
         }
         Project {
@@ -196,7 +196,7 @@ impl Reader {
     fn read_folder(&self, path: &Path) -> Project {
         let mut project = self.empty(path, ProjectKind::Folder);
         project.relation = Relation::Mine;
-        project.unknown.insert("git", UnknownReason::NoRepository);
+        project.unknown.insert("git".into(), UnknownReason::NoRepository);
         if self.detail == Detail::Full {
             let tree = WorkTree::from_folder(path, MAX_FOLDER_FILES);
             Self::analyze(&mut project, &tree, &GitFacts::default());
@@ -210,7 +210,7 @@ impl Reader {
         let analysis = muster_analysis::analyze(tree, &context);
         project.recommendations = muster_analysis::recommend(&analysis, &context);
         if analysis.health.value.is_none() {
-            project.unknown.insert("health.score", UnknownReason::LowCoverage);
+            project.unknown.insert("health.score".into(), UnknownReason::LowCoverage);
         }
         project.analysis = Some(analysis);
         project.meta = read_meta(tree, &mut project.warnings);
@@ -227,7 +227,7 @@ impl Reader {
         let (records, problems) = linked_worktrees(checkout);
         let warnings = problems
             .into_iter()
-            .map(|error| Warning { code: deletable::WORKTREE_RECORD, message: error.message })
+            .map(|error| Warning { code: deletable::WORKTREE_RECORD.into(), message: error.message })
             .collect();
         let own_path = real(&checkout.path);
         let worktrees = records
@@ -305,7 +305,7 @@ fn folders_of(path: &Path) -> Vec<PathBuf> {
 }
 
 fn read_meta(tree: &dyn SourceTree, warnings: &mut Vec<Warning>) -> Option<ProjectMeta> {
-    let warn = |message: String| Warning { code: "project_meta", message };
+    let warn = |message: String| Warning { code: "project_meta".into(), message };
     match tree.read(META_FILE.into(), MAX_META_BYTES) {
         Err(ReadError::NotFound) => None,
         Err(error) => {
@@ -365,12 +365,12 @@ fn note_unknown(
     if let Err(reason) = state.work_tree {
         for field in ["git.modified", "git.untracked", "git.staged", "git.conflicted", "git.filtered_unknown"]
         {
-            unknown.insert(field, reason);
+            unknown.insert(field.into(), reason);
         }
     }
     if state.head_id.is_none() {
         for field in ["git.head", "git.last_commit"] {
-            unknown.insert(field, UnknownReason::NoCommits);
+            unknown.insert(field.into(), UnknownReason::NoCommits);
         }
     }
     let no_divergence = match (&state.head, &state.upstream) {
@@ -381,37 +381,37 @@ fn note_unknown(
         _ => None,
     };
     if let Some(reason) = no_divergence {
-        unknown.insert("git.ahead", reason);
-        unknown.insert("git.behind", reason);
+        unknown.insert("git.ahead".into(), reason);
+        unknown.insert("git.behind".into(), reason);
     }
     if reading.remote.is_none() {
-        unknown.insert("git.remote", UnknownReason::NoRemote);
+        unknown.insert("git.remote".into(), UnknownReason::NoRemote);
     }
     if reading.fetched_at.is_none() {
-        unknown.insert("git.fetched_at", UnknownReason::NeverFetched);
+        unknown.insert("git.fetched_at".into(), UnknownReason::NeverFetched);
     }
     match (&reading.branches, detail) {
         (_, Detail::State) => {
             for field in ["git.unpushed_branches", "git.local_only_branches", "relation"] {
-                unknown.insert(field, UnknownReason::NotRequested);
+                unknown.insert(field.into(), UnknownReason::NotRequested);
             }
         }
         (Some(branches), _) if !branches.has_remote => {
-            unknown.insert("git.unpushed_branches", UnknownReason::NoRemote);
-            unknown.insert("git.local_only_branches", UnknownReason::NoRemote);
+            unknown.insert("git.unpushed_branches".into(), UnknownReason::NoRemote);
+            unknown.insert("git.local_only_branches".into(), UnknownReason::NoRemote);
         }
         (None, _) => {
-            unknown.insert("git.unpushed_branches", UnknownReason::Bare);
-            unknown.insert("git.local_only_branches", UnknownReason::Bare);
+            unknown.insert("git.unpushed_branches".into(), UnknownReason::Bare);
+            unknown.insert("git.local_only_branches".into(), UnknownReason::Bare);
         }
         _ => {}
     }
     if detail > Detail::State && emails.is_empty() && relation == Relation::Unknown {
-        unknown.insert("relation", UnknownReason::NoIdentity);
+        unknown.insert("relation".into(), UnknownReason::NoIdentity);
     }
     if detail < Detail::Full {
-        unknown.insert("git.deletable", UnknownReason::NotRequested);
+        unknown.insert("git.deletable".into(), UnknownReason::NotRequested);
     } else if state.work_tree.is_err() && reading.branches.is_none() {
-        unknown.insert("git.deletable", UnknownReason::Bare);
+        unknown.insert("git.deletable".into(), UnknownReason::Bare);
     }
 }

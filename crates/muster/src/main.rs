@@ -7,7 +7,6 @@ mod config;
 mod exit;
 mod output;
 mod signals;
-mod wire;
 
 use std::{os::unix::process::CommandExt, process::ExitCode};
 

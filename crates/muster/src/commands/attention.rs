@@ -10,12 +10,13 @@ use muster_app::services::{
 use muster_model::project::Project;
 use serde::Serialize;
 
+use muster_http::wire::DocumentView;
+
 use crate::{
     args::Format,
     commands::Session,
     exit::{Exit, exit_of},
     output::{self, Align, Column, Table, Tone},
-    wire::DocumentView,
 };
 
 /// `muster` without a subcommand.
@@ -157,6 +158,6 @@ impl AttentionView {
             advice: attention.advice,
             folder: attention.folder.to_string_lossy().into_owned(),
         };
-        Self { schema_version: crate::wire::SCHEMA_VERSION, attention: list.iter().map(line).collect() }
+        Self { schema_version: muster_http::wire::SCHEMA_VERSION, attention: list.iter().map(line).collect() }
     }
 }

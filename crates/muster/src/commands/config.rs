@@ -4,12 +4,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use muster_http::wire::DocumentView;
+
 use crate::{
     args::{ConfigCommand, Format},
     config::{Setting, gather, usual_file},
     exit::Exit,
     output::{self, Align, Column, Table, Tone},
-    wire::DocumentView,
 };
 
 /// Runs the command.

@@ -5,12 +5,13 @@ use std::{path::Path, process::Command};
 
 use serde::Serialize;
 
+use muster_http::wire::DocumentView;
+
 use crate::{
     args::Format,
     config::{Gathered, gather},
     exit::Exit,
     output::{self, Align, Column, Table, Tone},
-    wire::DocumentView,
 };
 
 /// Oldest git whose repositories and commands are tested.

@@ -14,6 +14,8 @@ use muster_model::{
     query::Query,
 };
 
+use muster_http::wire;
+
 use crate::{
     args::{Format, ScanArgs},
     commands::{
@@ -23,7 +25,6 @@ use crate::{
     },
     exit::{Exit, UsageError, exit_of},
     output::{self, Align, Cell, Column, Table, Tone},
-    wire,
 };
 
 /// Runs the command.

@@ -6,12 +6,13 @@ use muster_model::{
     project::Project,
 };
 
+use muster_http::wire;
+
 use crate::{
     args::{Format, ShowArgs},
     commands::{Session, attention as attention_list},
     exit::{Exit, UsageError},
     output::{self, Section, Tone},
-    wire,
 };
 
 /// Runs the command.
@@ -116,7 +117,7 @@ fn print(project: &Project, session: &Session) -> anyhow::Result<()> {
     page.section(section);
     let mut section = Section::new("Warnings");
     for warning in &project.warnings {
-        section.line(warning.code, &warning.message);
+        section.line(&warning.code, &warning.message);
     }
     page.section(section);
     page.print()

@@ -1,5 +1,5 @@
-//! What muster prints as JSON: the shapes of the public API. They move to the HTTP crate as soon as there is one; the
-//! command line will go on printing the same. Field names and units are stable, `schema_version` counts the breaks.
+//! What muster says of projects as JSON: the shapes of the public API, which the command line prints as well. Field
+//! names and units are stable, `schema_version` counts the breaks.
 //!
 //! Long because it is a table: one struct for each shape, nothing but fields and how they are filled.
 
@@ -13,13 +13,14 @@ use muster_model::{
     project::{Project, Submodule, Worktree},
     recommendation::Recommendation,
     unknown::UnknownReason,
+    word::Word,
 };
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Counts the breaks of the shapes below.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 1;
 
 /// Everything but the unreserved characters and the slash.
 const PATH_BYTES: &AsciiSet = &CONTROLS
@@ -36,13 +37,13 @@ const PATH_BYTES: &AsciiSet = &CONTROLS
 
 /// `muster scan --format json`.
 #[derive(Debug, Serialize)]
-pub(crate) struct ScanView {
+pub struct ScanView {
     schema_version: u32,
     projects: Vec<ProjectView>,
 }
 
 impl ScanView {
-    pub(crate) fn new(projects: &[&Project]) -> Self {
+    pub fn new(projects: &[&Project]) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
             projects: projects.iter().map(|project| ProjectView::new(project)).collect(),
@@ -52,27 +53,27 @@ impl ScanView {
 
 /// A document that is one item: `muster show --format json`, or a line of `jsonl`.
 #[derive(Debug, Serialize)]
-pub(crate) struct DocumentView<T> {
+pub struct DocumentView<T> {
     schema_version: u32,
     #[serde(flatten)]
     item: T,
 }
 
 impl<T> DocumentView<T> {
-    pub(crate) fn of(item: T) -> Self {
+    pub fn of(item: T) -> Self {
         Self { schema_version: SCHEMA_VERSION, item }
     }
 }
 
 impl DocumentView<ProjectView> {
-    pub(crate) fn new(project: &Project) -> Self {
+    pub fn new(project: &Project) -> Self {
         Self::of(ProjectView::new(project))
     }
 }
 
 /// One project.
 #[derive(Debug, Serialize)]
-pub(crate) struct ProjectView {
+pub struct ProjectView {
     name: String,
     display_name: Option<String>,
     path: String,
@@ -97,16 +98,16 @@ pub(crate) struct ProjectView {
     checked_at: Timestamp,
     watch: Option<&'static str>,
     updated_at: Timestamp,
-    unknown: BTreeMap<&'static str, &'static str>,
+    unknown: BTreeMap<Word, &'static str>,
 }
 
 impl ProjectView {
-    pub(crate) fn new(project: &Project) -> Self {
+    pub fn new(project: &Project) -> Self {
         let analysis = project.analysis.as_ref();
         let mut unknown: BTreeMap<_, _> =
-            project.unknown.iter().map(|(&field, reason)| (field, reason.as_str())).collect();
+            project.unknown.iter().map(|(field, reason)| (field.clone(), reason.as_str())).collect();
         for field in ["id", "watch", "git.remote_moved"] {
-            unknown.insert(field, UnknownReason::NeedsServer.as_str());
+            unknown.insert(field.into(), UnknownReason::NeedsServer.as_str());
         }
         Self {
             name: project.name.clone(),
@@ -127,7 +128,7 @@ impl ProjectView {
             warnings: project
                 .warnings
                 .iter()
-                .map(|warning| WarningView { code: warning.code, message: warning.message.clone() })
+                .map(|warning| WarningView { code: warning.code.clone(), message: warning.message.clone() })
                 .collect(),
             git: GitView::of_project(project),
             worktrees: project.worktrees.iter().map(WorktreeView::new).collect(),
@@ -341,7 +342,7 @@ impl ErrorView {
 
 #[derive(Debug, Serialize)]
 struct WarningView {
-    code: &'static str,
+    code: Word,
     message: String,
 }
 
@@ -448,10 +449,10 @@ struct SignalView {
 
 #[derive(Debug, Serialize)]
 struct RecommendationView {
-    rule: &'static str,
+    rule: Word,
     #[serde(rename = "type")]
     urgency: &'static str,
-    category: &'static str,
+    category: Word,
     action: String,
     impact: String,
     project: String,
@@ -461,9 +462,9 @@ struct RecommendationView {
 impl RecommendationView {
     fn new(recommendation: &Recommendation, project: &str) -> Self {
         Self {
-            rule: recommendation.rule,
+            rule: recommendation.rule.clone(),
             urgency: recommendation.urgency.as_str(),
-            category: recommendation.category,
+            category: recommendation.category.clone(),
             action: recommendation.action.clone(),
             impact: recommendation.impact.clone(),
             project: project.to_owned(),

@@ -1,0 +1,1 @@
+//! Tiered cache, free of the domain.

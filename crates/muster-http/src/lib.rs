@@ -1,0 +1,3 @@
+//! The skin of muster: what is said over HTTP, and the shapes that the command line prints as well.
+
+pub mod wire;

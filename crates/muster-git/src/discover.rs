@@ -80,6 +80,8 @@ pub struct Found {
     pub problems: Vec<(PathBuf, RepoError)>,
     /// Folders listed.
     pub folders_listed: u64,
+    /// Those of them outside checkouts, where projects come and go.
+    pub between: Vec<PathBuf>,
 }
 
 /// Walks the roots. Stops early, with what it has, when `interrupt` is set.
@@ -108,8 +110,8 @@ pub fn discover(
     found.sorted()
 }
 
-/// Walks folders inside checkouts below the roots, as if the walk had come there from its root: the same names and the
-/// same ignore files leave them out.
+/// Walks folders below the roots, as if the walk had come there from its root: the same names and the same ignore files
+/// leave them out, and a manifest counts only outside checkouts and other manifest folders.
 pub fn discover_within(
     places: &[PathBuf],
     roots: &[PathBuf],
@@ -117,7 +119,8 @@ pub fn discover_within(
     options: DiscoverOptions,
     interrupt: &AtomicBool,
 ) -> Found {
-    let mut above = Above { ignores_by_folder: HashMap::new(), found: Found::default() };
+    let mut above =
+        Above { by_folder: HashMap::new(), is_manifest: options.is_manifest, found: Found::default() };
     let folders = places
         .iter()
         .filter_map(|place| {
@@ -150,9 +153,10 @@ fn run(folders: Vec<Folder>, boundary: &Boundary, options: DiscoverOptions, inte
     found
 }
 
-/// The ignore files above a folder, read once each.
+/// What the folders above a folder say, each looked at once.
 struct Above {
-    ignores_by_folder: HashMap<PathBuf, Option<Arc<Ignores>>>,
+    by_folder: HashMap<PathBuf, (Option<Arc<Ignores>>, Inside)>,
+    is_manifest: fn(&[u8]) -> bool,
     found: Found,
 }
 
@@ -162,9 +166,10 @@ impl Above {
         let below = place.strip_prefix(root).ok()?;
         let mut path = root.to_owned();
         let mut ignores = None;
+        let mut inside = if enclosing_checkout(root).is_some() { Inside::Checkout } else { Inside::Nothing };
         let mut depth = 0;
         for part in below.components() {
-            ignores = self.ignores_of(&path, ignores);
+            (ignores, inside) = self.look_at(&path, ignores, inside);
             path.push(part);
             depth += 1;
             let is_left_out = ignores.as_deref().is_some_and(|ignores: &Ignores| ignores.leaves_out(&path));
@@ -172,17 +177,32 @@ impl Above {
                 return None;
             }
         }
-        Some(Folder { path, depth, inside: Inside::Checkout, ignores })
+        Some(Folder { path, depth, inside, ignores })
     }
 
-    fn ignores_of(&mut self, folder: &Path, above: Option<Arc<Ignores>>) -> Option<Arc<Ignores>> {
-        if let Some(known) = self.ignores_by_folder.get(folder) {
+    fn look_at(
+        &mut self,
+        folder: &Path,
+        above: Option<Arc<Ignores>>,
+        inside: Inside,
+    ) -> (Option<Arc<Ignores>>, Inside) {
+        if let Some(known) = self.by_folder.get(folder) {
             return known.clone();
         }
         let has_file = folder.join(IGNORE_FILE).symlink_metadata().is_ok();
         let ignores = if has_file { Ignores::read(folder, above, &mut self.found) } else { above };
-        self.ignores_by_folder.insert(folder.to_owned(), ignores.clone());
-        ignores
+        let inside = match inside {
+            Inside::Checkout => Inside::Checkout,
+            _ if folder.join(".git").symlink_metadata().is_ok() => Inside::Checkout,
+            Inside::ManifestFolder => Inside::ManifestFolder,
+            Inside::Nothing => match Listing::read(folder, self.is_manifest) {
+                Ok(listing) if listing.is_bare() => Inside::Checkout,
+                Ok(listing) if listing.has_manifest => Inside::ManifestFolder,
+                _ => Inside::Nothing,
+            },
+        };
+        self.by_folder.insert(folder.to_owned(), (ignores.clone(), inside));
+        (ignores, inside)
     }
 }
 
@@ -206,6 +226,7 @@ impl Found {
         self.folders.extend(part.folders);
         self.problems.extend(part.problems);
         self.folders_listed += part.folders_listed;
+        self.between.extend(part.between);
     }
 }
 
@@ -299,6 +320,9 @@ impl Walk<'_> {
         };
         found.folders_listed += 1;
         let mut inside = folder.inside;
+        if inside != Inside::Checkout && !listing.has_dot_git && !listing.is_bare() {
+            found.between.push(folder.path.clone());
+        }
         if listing.has_dot_git {
             match Checkout::with_dot_git(&folder.path, self.boundary) {
                 Ok(checkout) => {

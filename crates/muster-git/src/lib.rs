@@ -1,4 +1,4 @@
-//! The only crate that knows git: finds checkouts, reads their state, reads their trees.
+//! The only crate that knows git: finds checkouts, reads their state, reads their trees, watches for changes.
 //!
 //! Repositories are hostile by default. Nothing of a repository is ever run: no hook, filter, textconv, alias or
 //! helper. Its own configuration is refused except for a short list of harmless values (`open.rs`), files that could
@@ -21,6 +21,7 @@ mod reading;
 mod status;
 mod submodules;
 mod tree;
+mod watch;
 mod worktrees;
 
 pub use boundary::Boundary;
@@ -31,4 +32,5 @@ pub use link::{Checkout, CheckoutKind, enclosing_checkout};
 pub use read::{Depth, ReadOptions, read};
 pub use reading::Reading;
 pub use tree::{CommitTree, WorkTree};
+pub use watch::{Coverage, Purpose, WatchEvent, WatchFolders, Watcher, has_events};
 pub use worktrees::{LinkedWorktree, linked_worktrees};

@@ -25,6 +25,7 @@ use crate::{
     status,
     submodules::Submodules,
     tree::{CommitTree, WorkTree},
+    watch::WatchFolders,
 };
 
 /// How much is read.
@@ -91,6 +92,7 @@ pub(crate) fn read_nested(
     let mut unseen = Vec::new();
     let mut submodules = Vec::new();
     let mut unexplored = Vec::new();
+    let mut watch = WatchFolders::of_repository(checkout);
     let mut tree: Option<Box<dyn SourceTree>> = None;
     let work_tree = match repo.workdir().map(Path::to_owned) {
         Some(work_tree) => {
@@ -107,6 +109,12 @@ pub(crate) fn read_nested(
             )?;
             submodules = visitor.found;
             unexplored = visitor.unexplored;
+            watch.extend(visitor.watch);
+            for place in &comparison.folders {
+                watch
+                    .work_tree
+                    .extend(gix::path::from_bstr(place.as_bstr()).ok().map(|place| work_tree.join(place)));
+            }
             for place in comparison.nested.iter().chain(&comparison.unexplored) {
                 unexplored
                     .extend(gix::path::from_bstr(place.as_bstr()).ok().map(|place| work_tree.join(place)));
@@ -171,6 +179,7 @@ pub(crate) fn read_nested(
         submodules,
         borrows_from,
         unexplored,
+        watch,
         warnings,
         branches: report,
         authors,

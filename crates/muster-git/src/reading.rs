@@ -11,7 +11,7 @@ use muster_model::{
     project::Submodule,
 };
 
-use crate::history::Authors;
+use crate::{history::Authors, watch::WatchFolders};
 
 /// What reading brought.
 pub struct Reading {
@@ -27,6 +27,8 @@ pub struct Reading {
     pub submodules: Vec<Submodule>,
     /// Folders inside the work tree in which further repositories may lie: ignored, untracked, or with a `.git`.
     pub unexplored: Vec<PathBuf>,
+    /// Where changes must be watched for.
+    pub watch: WatchFolders,
     /// Object folders of other repositories that this one needs.
     pub borrows_from: Vec<PathBuf>,
     /// Worth telling.

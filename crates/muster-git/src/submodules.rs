@@ -15,6 +15,7 @@ use crate::{
     link::Checkout,
     reading::Reading,
     status::{Gitlink, IgnoreSubmodule, SubmoduleChange},
+    watch::WatchFolders,
 };
 
 /// Reads a submodule like any other checkout; handed in, because reading a checkout begins above this file.
@@ -34,6 +35,8 @@ pub(crate) struct Submodules<'a> {
     pub(crate) found: Vec<Submodule>,
     /// Folders inside submodules in which further repositories may lie.
     pub(crate) unexplored: Vec<PathBuf>,
+    /// Where changes of submodules must be watched for.
+    pub(crate) watch: WatchFolders,
 }
 
 impl<'a> Submodules<'a> {
@@ -59,6 +62,7 @@ impl<'a> Submodules<'a> {
             default_ignore,
             found: Vec::new(),
             unexplored: Vec::new(),
+            watch: WatchFolders::default(),
         }
     }
 
@@ -75,6 +79,7 @@ impl<'a> Submodules<'a> {
         let (state, branches, below) = match reading {
             Some(Ok(reading)) => {
                 self.unexplored.extend(reading.unexplored);
+                self.watch.extend(reading.watch);
                 (Some(Ok(reading.state)), reading.branches, reading.submodules)
             }
             Some(Err(error)) => (Some(Err(error)), None, Vec::new()),

@@ -91,7 +91,28 @@ pub fn of(project: &Project) -> Option<Attention> {
             ..need(Urgency::Error, error.message.clone(), [])
         });
     }
-    let state = project.git.as_ref()?;
+    let needs = needs_of(project);
+    let mut first = needs.first()?.clone();
+    if first.folder.as_os_str().is_empty() {
+        first.folder.clone_from(&project.path);
+    }
+    let summary = needs.into_iter().map(|need| need.summary).collect::<Vec<_>>().join(", ");
+    Some(Attention { summary, ..first })
+}
+
+/// Every kind of need in `project`, each once, the most urgent first.
+pub fn urgencies(project: &Project) -> Vec<Urgency> {
+    if project.error.is_some() {
+        return vec![Urgency::Error];
+    }
+    let mut urgencies: Vec<_> = needs_of(project).iter().map(|need| need.urgency).collect();
+    urgencies.dedup();
+    urgencies
+}
+
+/// All needs, the most urgent first.
+fn needs_of(project: &Project) -> Vec<Attention> {
+    let Some(state) = project.git.as_ref() else { return Vec::new() };
     let mut needs = Vec::new();
     collect_unfinished(state, &mut needs);
     collect_unpushed(project, state, &mut needs);
@@ -102,19 +123,14 @@ pub fn of(project: &Project) -> Option<Attention> {
         needs.retain(|need| need.urgency.is_about_losing_work());
         // Untracked files in somebody else's repository are build products far more often than work.
         if needs.iter().all(|need| need.urgency == Urgency::Untracked) {
-            return None;
+            return Vec::new();
         }
     } else {
         collect_behind(project, state, &mut needs);
         collect_only_here(project, state, &mut needs);
     }
     needs.sort_by_key(|need| need.urgency);
-    let mut first = needs.first()?.clone();
-    if first.folder.as_os_str().is_empty() {
-        first.folder.clone_from(&project.path);
-    }
-    let summary = needs.into_iter().map(|need| need.summary).collect::<Vec<_>>().join(", ");
-    Some(Attention { summary, ..first })
+    needs
 }
 
 /// The list over all projects: most urgent first, then the most recently worked on.

@@ -1,6 +1,6 @@
 //! The scan: from roots to projects. Discovery finds checkouts, grouping makes one project of what shares a common
 //! git directory, a pool reads them in parallel, and one bad repository is listed with its error while the rest goes
-//! on. Nothing is stored; the same reading will feed the store when there is one.
+//! on. Nothing is stored here; the command line prints it, the service keeps it.
 
 mod deletable;
 mod group;
@@ -8,16 +8,22 @@ mod naming;
 mod pool;
 mod project;
 
+pub(crate) use deletable::Others;
+pub(crate) use naming::unique_names;
+
 use std::{
-    path::PathBuf,
+    collections::HashMap,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-use muster_git::{Boundary, DiscoverOptions, WorkTrees, discover, discover_within, enclosing_checkout};
-use muster_model::{Clock, project::Project};
+use muster_git::{
+    Boundary, DiscoverOptions, Found, WatchFolders, WorkTrees, discover, discover_within, enclosing_checkout,
+};
+use muster_model::{Clock, RemoteUrl, project::Project, relation::Relation};
 
 use crate::{
     config::{PortfolioConfig, ScanConfig},
@@ -52,6 +58,24 @@ pub struct ScanRequest {
     pub emails: Vec<String>,
     /// Read this project alone, found before by its path; the roots still say what may be read.
     pub only: Option<PathBuf>,
+    /// Whose repositories are by the person's own word.
+    pub choices: RelationChoices,
+}
+
+/// Whose repositories are, as the person has said; wins over every guess.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RelationChoices {
+    /// By folder.
+    pub by_path: HashMap<PathBuf, Relation>,
+    /// By identity of the remote.
+    pub by_remote: HashMap<String, Relation>,
+}
+
+impl RelationChoices {
+    fn of(&self, path: &Path, remote: Option<&RemoteUrl>) -> Option<Relation> {
+        let by_remote = || self.by_remote.get(&remote?.identity());
+        self.by_path.get(path).or_else(by_remote).copied()
+    }
 }
 
 /// Told while the scan runs.
@@ -74,6 +98,19 @@ pub struct ScanReport {
     pub folders_listed: u64,
     /// The roots that were searched.
     pub roots: Vec<PathBuf>,
+    /// By path of a project: where its changes show.
+    pub watch: HashMap<PathBuf, Watch>,
+    /// Folders outside checkouts in which projects come and go.
+    pub between: Vec<PathBuf>,
+}
+
+/// Where changes of a project show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// Folders in which a change could change what is known.
+    pub folders: WatchFolders,
+    /// Folders inside it in which further projects may lie.
+    pub unexplored: Vec<PathBuf>,
 }
 
 /// Scans the roots.
@@ -90,16 +127,7 @@ pub fn scan(
     {
         return Err(error);
     }
-    let options = DiscoverOptions {
-        max_depth: request.scan.max_depth,
-        threads: request.scan.threads(),
-        work_trees: if request.detail == Detail::Name || request.only.is_some() {
-            WorkTrees::Enter
-        } else {
-            WorkTrees::Leave
-        },
-        is_manifest: muster_analysis::is_manifest,
-    };
+    let options = discover_options(request);
     let mut roots = request.roots.clone();
     let mut boundary = Boundary::new(&roots);
     let mut found = discover(&roots, &boundary, options, interrupt);
@@ -111,43 +139,144 @@ pub fn scan(
         boundary = Boundary::new(&roots);
         found = discover(&roots, &boundary, DiscoverOptions { max_depth: 0, ..options }, interrupt);
     }
-    let reader = Arc::new(project::Reader {
+    let search = Search { request, roots, boundary, options };
+    let mut report = search.read(found, clock, interrupt, progress);
+    finish(&mut report.projects);
+    Ok(report)
+}
+
+/// Looks for projects below some folders only, which lie in the roots; what the whole portfolio has a say in (names,
+/// whether a folder may go) is left to [`finish`].
+pub fn scan_below(
+    request: &ScanRequest,
+    places: &[PathBuf],
+    clock: &Arc<dyn Clock>,
+    interrupt: &Arc<AtomicBool>,
+) -> ScanReport {
+    let boundary = Boundary::new(&request.roots);
+    let options = discover_options(request);
+    let found = discover_within(places, &request.roots, &boundary, options, interrupt);
+    Search { request, roots: request.roots.clone(), boundary, options }.read(
+        found,
+        clock,
+        interrupt,
+        &mut |_| {},
+    )
+}
+
+/// Reads these projects again, known by their paths, and nothing else. One that is no project any more is left out; the
+/// rest as in [`scan_below`].
+pub fn scan_projects(
+    request: &ScanRequest,
+    paths: &[PathBuf],
+    clock: &Arc<dyn Clock>,
+    interrupt: &Arc<AtomicBool>,
+) -> ScanReport {
+    let boundary = Boundary::new(&request.roots);
+    let groups = paths.iter().filter_map(|path| group::at(path, &boundary)).collect();
+    let reader = reader(request, &boundary, clock);
+    let outcome = pool::read_all(groups, &reader, &request.scan, interrupt, &mut || {});
+    ScanReport {
+        projects: outcome.read.projects,
+        is_interrupted: outcome.is_interrupted,
+        folders_listed: 0,
+        roots: request.roots.clone(),
+        watch: outcome.read.watch.into_iter().collect(),
+        between: Vec::new(),
+    }
+}
+
+/// What only the whole portfolio can say: names that no other project has, and what must stay because another project
+/// needs it. Expects projects as they were read, sorted by path.
+pub fn finish(projects: &mut [Project]) {
+    let others = Others::new(projects.iter());
+    let names = unique_names(projects.iter().map(|project| project.path.as_path()));
+    for (project, name) in projects.iter_mut().zip(names) {
+        project.name = name;
+        project.deletable = others.verdict(&project.path, project.deletable.as_ref());
+    }
+}
+
+fn discover_options(request: &ScanRequest) -> DiscoverOptions {
+    DiscoverOptions {
+        max_depth: request.scan.max_depth,
+        threads: request.scan.threads(),
+        work_trees: if request.detail == Detail::Name || request.only.is_some() {
+            WorkTrees::Enter
+        } else {
+            WorkTrees::Leave
+        },
+        is_manifest: muster_analysis::is_manifest,
+    }
+}
+
+fn reader(request: &ScanRequest, boundary: &Boundary, clock: &Arc<dyn Clock>) -> Arc<project::Reader> {
+    Arc::new(project::Reader {
         boundary: boundary.clone(),
         detail: request.detail,
         emails: own_emails(request),
         accounts: request.portfolio.accounts.iter().map(|account| account.to_lowercase()).collect(),
+        choices: request.choices.clone(),
         clock: Arc::clone(clock),
-    });
-    let submodules = match options.work_trees {
-        WorkTrees::Enter => group::Submodules::InTheirProject,
-        WorkTrees::Leave => group::Submodules::OnTheirOwn,
-    };
-    let mut grouping = group::Grouping::default();
-    let mut report =
-        ScanReport { projects: Vec::new(), is_interrupted: false, folders_listed: 0, roots: roots.clone() };
-    // Reading a checkout tells where further ones may hide; so it goes in rounds until nothing new is met.
-    loop {
-        report.folders_listed += found.folders_listed;
-        report.is_interrupted |= interrupt.load(Ordering::Relaxed);
-        let mut groups = grouping.add(found, submodules);
-        if let Some(only) = &request.only {
-            groups.retain(|group| group.path() == only);
+    })
+}
+
+/// A search under way.
+struct Search<'a> {
+    request: &'a ScanRequest,
+    roots: Vec<PathBuf>,
+    boundary: Boundary,
+    options: DiscoverOptions,
+}
+
+impl Search<'_> {
+    /// Reads what was found, and what turns up on the way.
+    fn read(
+        &self,
+        mut found: Found,
+        clock: &Arc<dyn Clock>,
+        interrupt: &Arc<AtomicBool>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> ScanReport {
+        let Self { request, roots, boundary, options } = self;
+        let reader = reader(request, boundary, clock);
+        let submodules = match options.work_trees {
+            WorkTrees::Enter => group::Submodules::InTheirProject,
+            WorkTrees::Leave => group::Submodules::OnTheirOwn,
+        };
+        let mut grouping = group::Grouping::default();
+        let mut report = ScanReport {
+            projects: Vec::new(),
+            is_interrupted: false,
+            folders_listed: 0,
+            roots: roots.clone(),
+            watch: HashMap::new(),
+            between: Vec::new(),
+        };
+        // Reading a checkout tells where further ones may hide; so it goes in rounds until nothing new is met.
+        loop {
+            report.folders_listed += found.folders_listed;
+            report.between.append(&mut found.between);
+            report.is_interrupted |= interrupt.load(Ordering::Relaxed);
+            let mut groups = grouping.add(found, submodules);
+            if let Some(only) = &request.only {
+                groups.retain(|group| group.path() == only);
+            }
+            progress(Progress::Found(groups.len()));
+            let outcome =
+                pool::read_all(groups, &reader, &request.scan, interrupt, &mut || progress(Progress::Done));
+            report.is_interrupted |= outcome.is_interrupted;
+            report.projects.extend(outcome.read.projects);
+            report.watch.extend(outcome.read.watch);
+            if outcome.read.unexplored.is_empty() || report.is_interrupted || request.only.is_some() {
+                break;
+            }
+            found = discover_within(&outcome.read.unexplored, roots, boundary, *options, interrupt);
         }
-        progress(Progress::Found(groups.len()));
-        let outcome =
-            pool::read_all(groups, &reader, &request.scan, interrupt, &mut || progress(Progress::Done));
-        report.is_interrupted |= outcome.is_interrupted;
-        report.projects.extend(outcome.read.projects);
-        if outcome.read.unexplored.is_empty() || report.is_interrupted || request.only.is_some() {
-            break;
-        }
-        found = discover_within(&outcome.read.unexplored, &roots, &boundary, options, interrupt);
+        report.projects = group::without_submodules_of_others(report.projects);
+        report.projects.sort_by(|a, b| a.path.cmp(&b.path));
+        report
     }
-    report.projects = group::without_submodules_of_others(report.projects);
-    report.projects.sort_by(|a, b| a.path.cmp(&b.path));
-    deletable::keep_what_others_need(&mut report.projects);
-    naming::make_unique(&mut report.projects);
-    Ok(report)
 }
 
 fn check_root(root: &PathBuf) -> Result<(), AppError> {

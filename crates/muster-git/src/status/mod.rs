@@ -55,6 +55,8 @@ pub(crate) struct Comparison {
     pub(crate) nested: Vec<BString>,
     /// Ignored and untracked folders, in which nobody has looked for repositories yet.
     pub(crate) unexplored: Vec<BString>,
+    /// Folders in which a change could change the answer.
+    pub(crate) folders: Vec<BString>,
     /// Where work could be that was not looked at.
     pub(crate) unseen: Vec<Word>,
 }
@@ -128,6 +130,7 @@ pub(crate) fn compare(
     }
     comparison.nested = walked.nested;
     comparison.unexplored = walked.unexplored;
+    comparison.folders = walked.folders;
     Ok(comparison)
 }
 

@@ -54,6 +54,8 @@ pub(super) struct Walked {
     pub(super) nested: Vec<BString>,
     /// Ignored and untracked folders, in which nobody has looked for repositories yet.
     pub(super) unexplored: Vec<BString>,
+    /// Folders in which a change could change the answer: those listed, without a slash at the end.
+    pub(super) folders: Vec<BString>,
     /// A file marked as unchanged (`assume-unchanged`, `skip-worktree`) differs all the same.
     pub(super) has_hidden_changes: bool,
     /// Entries that are certainly unchanged, by number.
@@ -141,6 +143,7 @@ impl Walk<'_> {
             return Ok(());
         }
         self.check_depth(prefix, depth)?;
+        self.found.folders.push(without_slash(prefix));
         let names = Names::new(self.index, prefix.len(), range);
         for child in self.lister.list(self.work_tree, folder, prefix)? {
             if child.name == ".git" {
@@ -262,6 +265,7 @@ impl Walk<'_> {
     /// Files that are not ignored below an untracked folder; counting ends with the first unless all are asked for.
     fn files_below(&mut self, folder: &OwnedFd, prefix: &BString, depth: usize) -> Result<u32, RepoError> {
         self.check_depth(prefix, depth)?;
+        self.found.folders.push(without_slash(prefix));
         let mut count = 0;
         let (folders, files): (Vec<_>, Vec<_>) = self
             .lister

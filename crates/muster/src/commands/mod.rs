@@ -17,7 +17,7 @@ use std::{
 };
 
 use clap::CommandFactory;
-use muster_app::services::scan::{Detail, ScanReport, ScanRequest};
+use muster_app::services::scan::{Detail, RelationChoices, ScanReport, ScanRequest};
 use muster_model::{Clock, SystemClock, query::Query};
 
 use crate::{
@@ -122,6 +122,7 @@ impl Session {
             scan: self.config.scan.clone(),
             portfolio: self.config.portfolio.clone(),
             only,
+            choices: RelationChoices::default(),
             emails: if detail >= Detail::Attention { muster_app::global_emails() } else { Vec::new() },
         };
         let mut bar = Bar::new(self.shows_progress);

@@ -2,6 +2,12 @@
 //! worktrees and the projects inside its folder have their say, because all of them go with it. A wrong "yes" costs
 //! work, so whatever was not looked at means "no", with the reason.
 
+use std::{
+    collections::BTreeSet,
+    ops::Bound,
+    path::{Path, PathBuf},
+};
+
 use muster_analysis::CheckoutKind;
 use muster_model::{
     ErrorCode,
@@ -61,23 +67,48 @@ fn of_submodule(submodule: &Submodule) -> Option<String> {
     }
 }
 
-/// A folder that holds another project, or objects that another one borrows, cannot go without it.
-pub(super) fn keep_what_others_need(projects: &mut [Project]) {
-    let others: Vec<_> =
-        projects.iter().map(|project| (project.path.clone(), project.borrows_from.clone())).collect();
-    for project in projects {
-        let Some(verdict) = &mut project.deletable else { continue };
-        let others = || others.iter().filter(|(path, _)| *path != project.path);
-        let inside = others().find(|(path, _)| path.starts_with(&project.path));
-        let real = real(&project.path);
-        let borrower = others().find(|(_, borrows)| borrows.iter().any(|objects| objects.starts_with(&real)));
+/// What other projects need to stay where it is.
+#[derive(Debug, Default)]
+pub(crate) struct Others {
+    /// Every project, sorted.
+    paths: BTreeSet<PathBuf>,
+    /// Who borrows, and the folders of objects.
+    borrowers: Vec<(PathBuf, Vec<PathBuf>)>,
+}
+
+impl Others {
+    pub(crate) fn new<'a>(projects: impl Iterator<Item = &'a Project>) -> Self {
+        let mut others = Self::default();
+        for project in projects {
+            others.paths.insert(project.path.clone());
+            if !project.borrows_from.is_empty() {
+                others.borrowers.push((project.path.clone(), project.borrows_from.clone()));
+            }
+        }
+        others
+    }
+
+    /// The verdict on the project at `path`, given that a folder that holds another project, or objects that another one
+    /// borrows, cannot go without it.
+    pub(crate) fn verdict(&self, path: &Path, own: Option<&Deletable>) -> Option<Deletable> {
+        let mut verdict = own?.clone();
+        // Sorted, what lies inside a folder comes right after it.
+        let after = (Bound::Excluded(path), Bound::Unbounded);
+        let inside = self.paths.range::<Path, _>(after).next().filter(|next| next.starts_with(path));
+        let borrower = self.borrowers.iter().find(|(other, borrows)| {
+            other != path && {
+                let real = real(path);
+                borrows.iter().any(|objects| objects.starts_with(&real))
+            }
+        });
         let reasons = [
-            inside.map(|(path, _)| format!("it holds another repository: {}", path.display())),
+            inside.map(|path| format!("it holds another repository: {}", path.display())),
             borrower.map(|(path, _)| format!("{} borrows its objects", path.display())),
         ];
         for reason in reasons.into_iter().flatten() {
             let reason = if verdict.value { reason } else { format!("{}; {reason}", verdict.reason) };
-            *verdict = Deletable { value: false, reason };
+            verdict = Deletable { value: false, reason };
         }
+        Some(verdict)
     }
 }

@@ -3,11 +3,12 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
-use muster_git::{Checkout, CheckoutKind, Found};
-use muster_model::{RepoError, project::Project};
+use muster_git::{Boundary, Checkout, CheckoutKind, Found};
+use muster_model::{ErrorCode, RepoError, project::Project};
 
 /// What becomes one project.
 #[derive(Debug, Clone)]
@@ -27,6 +28,20 @@ impl Group {
             Self::Folder(path) | Self::Problem(path, _) => path,
         }
     }
+}
+
+/// What stands at a path that was a project before; `None` if nothing does.
+pub(super) fn at(path: &Path, boundary: &Boundary) -> Option<Group> {
+    let listing = std::fs::read_dir(path).ok()?;
+    match Checkout::at(path, boundary) {
+        Ok(checkout) => return Some(Group::Repository(checkout)),
+        Err(error) if path.join(".git").symlink_metadata().is_ok() || error.code == ErrorCode::Hostile => {
+            return Some(Group::Problem(path.to_owned(), error));
+        }
+        Err(_) => {}
+    }
+    let is_manifest = |entry: &std::fs::DirEntry| muster_analysis::is_manifest(entry.file_name().as_bytes());
+    listing.filter_map(Result::ok).any(|entry| is_manifest(&entry)).then(|| Group::Folder(path.to_owned()))
 }
 
 /// What becomes of a submodule that discovery met.

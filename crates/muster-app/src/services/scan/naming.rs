@@ -6,12 +6,10 @@ use std::{
     path::{Component, Path},
 };
 
-use muster_model::project::Project;
-
-/// Gives every project a name that no other has.
-pub(super) fn make_unique(projects: &mut [Project]) {
-    let parts: Vec<Vec<String>> = projects.iter().map(|project| parts_of(&project.path)).collect();
-    let mut depth = vec![1_usize; projects.len()];
+/// A name for every path that no other has, in the order of the paths.
+pub(crate) fn unique_names<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<String> {
+    let parts: Vec<Vec<String>> = paths.map(parts_of).collect();
+    let mut depth = vec![1_usize; parts.len()];
     loop {
         let mut owners: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, parts) in parts.iter().enumerate() {
@@ -28,9 +26,7 @@ pub(super) fn make_unique(projects: &mut [Project]) {
             break;
         }
     }
-    for ((project, parts), depth) in projects.iter_mut().zip(&parts).zip(depth) {
-        project.name = suffix(parts, depth);
-    }
+    parts.iter().zip(depth).map(|(parts, depth)| suffix(parts, depth)).collect()
 }
 
 fn parts_of(path: &Path) -> Vec<String> {

@@ -17,6 +17,7 @@ use std::{
 use muster_model::{ErrorCode, RepoError, project::Project};
 
 use super::{
+    Watch,
     group::Group,
     project::{Read, Reader},
 };
@@ -40,6 +41,8 @@ pub(super) struct ReadAll {
     pub(super) projects: Vec<Project>,
     /// Folders in which further repositories may lie.
     pub(super) unexplored: Vec<PathBuf>,
+    /// Where changes must be watched for, one for each project.
+    pub(super) watch: Vec<(PathBuf, Watch)>,
 }
 
 struct Shared {
@@ -77,7 +80,7 @@ pub(super) fn read_all(
         let failed =
             |group: &Group| reader.given_up(group, RepoError::new(ErrorCode::TimedOut, message.clone()));
         let projects = shared.groups.iter().map(|group| failed(group).project).collect();
-        return Outcome { read: ReadAll { projects, unexplored: Vec::new() }, is_interrupted: false };
+        return Outcome { read: ReadAll { projects, ..ReadAll::default() }, is_interrupted: false };
     }
     let mut slots: Vec<Option<Read>> = (0..total).map(|_| None).collect();
     let mut missing = total;
@@ -115,6 +118,8 @@ pub(super) fn read_all(
     }
     let mut read = ReadAll::default();
     for one in slots.into_iter().flatten() {
+        let watch = Watch { folders: one.watch, unexplored: one.unexplored.clone() };
+        read.watch.push((one.project.path.clone(), watch));
         read.projects.push(one.project);
         read.unexplored.extend(one.unexplored);
     }

@@ -10,7 +10,8 @@ use std::{
 use jiff::SignedDuration;
 use muster_analysis::{CheckoutKind as DeletableKind, RelationInputs};
 use muster_git::{
-    Boundary, Checkout, CheckoutKind, Depth, ReadOptions, Reading, WorkTree, linked_worktrees, read,
+    Boundary, Checkout, CheckoutKind, Depth, ReadOptions, Reading, WatchFolders, WorkTree, linked_worktrees,
+    read,
 };
 use muster_model::{
     Clock, ErrorCode, ReadError, RepoError, SourceTree, Timestamp,
@@ -22,7 +23,7 @@ use muster_model::{
 };
 
 use super::{
-    Detail, deletable,
+    Detail, RelationChoices, deletable,
     group::{Group, real},
 };
 
@@ -37,6 +38,7 @@ pub(super) struct Reader {
     pub(super) detail: Detail,
     pub(super) emails: Vec<String>,
     pub(super) accounts: Vec<String>,
+    pub(super) choices: RelationChoices,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -44,11 +46,13 @@ pub(super) struct Reader {
 pub(super) struct Read {
     pub(super) project: Project,
     pub(super) unexplored: Vec<PathBuf>,
+    /// Where changes must be watched for.
+    pub(super) watch: WatchFolders,
 }
 
 impl From<Project> for Read {
     fn from(project: Project) -> Self {
-        Self { project, unexplored: Vec::new() }
+        Self { project, unexplored: Vec::new(), watch: WatchFolders::default() }
     }
 }
 
@@ -58,7 +62,9 @@ impl Reader {
     pub(super) fn read(&self, group: &Group, stop: &AtomicBool) -> Read {
         let attempt = catch_unwind(AssertUnwindSafe(|| match group {
             Group::Repository(checkout) => self.read_repository(checkout, stop),
-            Group::Folder(path) => Ok(self.read_folder(path).into()),
+            Group::Folder(path) => {
+                Ok(Read { watch: WatchFolders::of_folder(path), ..self.read_folder(path).into() })
+            }
             Group::Problem(_, error) => Err(error.clone()),
         }));
         match attempt {
@@ -104,7 +110,9 @@ impl Reader {
         // its own.
         let is_entered = !matches!(group, Group::Repository(_));
         let unexplored = if is_entered { Vec::new() } else { folders_of(group.path()) };
-        Read { project, unexplored }
+        // Whoever mends it will do so here.
+        let watch = WatchFolders::of_folder(group.path());
+        Read { project, unexplored, watch }
     }
 
     fn with_error(&self, path: &Path, kind: ProjectKind, error: RepoError) -> Project {
@@ -161,18 +169,20 @@ impl Reader {
         };
         let mut reading = read(checkout, &options, depth)?;
         let mut unexplored = std::mem::take(&mut reading.unexplored);
+        let mut watch = std::mem::take(&mut reading.watch);
         if reading.state.work_tree.is_err() && checkout.path != checkout.git_dir {
             // No work tree that git would walk, but folders all the same.
             unexplored.extend(folders_of(&checkout.path));
         }
         let kind = if reading.state.work_tree.is_ok() { ProjectKind::Repository } else { ProjectKind::Bare };
         let mut project = self.empty(&checkout.path, kind);
-        let (worktrees, mut warnings) = self.read_worktrees(checkout, &options, depth, &mut unexplored);
+        let (worktrees, mut warnings) =
+            self.read_worktrees(checkout, &options, depth, &mut unexplored, &mut watch);
         project.worktrees = worktrees;
         warnings.extend(reading.warnings.iter().cloned());
         project.warnings = warnings;
         if self.detail > Detail::State {
-            project.relation = self.relation(&reading);
+            project.relation = self.relation(&checkout.path, &reading);
         }
         note_unknown(&mut project.unknown, &reading, self.detail, project.relation, &self.emails);
         if self.detail == Detail::Full
@@ -190,12 +200,12 @@ impl Reader {
         if self.detail == Detail::Full {
             project.deletable = deletable::of(&project, checkout.kind == CheckoutKind::Linked);
         }
-        Ok(Read { project, unexplored })
+        Ok(Read { project, unexplored, watch })
     }
 
     fn read_folder(&self, path: &Path) -> Project {
         let mut project = self.empty(path, ProjectKind::Folder);
-        project.relation = Relation::Mine;
+        project.relation = self.choices.of(path, None).unwrap_or(Relation::Mine);
         project.unknown.insert("git".into(), UnknownReason::NoRepository);
         if self.detail == Detail::Full {
             let tree = WorkTree::from_folder(path, MAX_FOLDER_FILES);
@@ -223,6 +233,7 @@ impl Reader {
         options: &ReadOptions<'_>,
         depth: Depth,
         unexplored: &mut Vec<PathBuf>,
+        watch: &mut WatchFolders,
     ) -> (Vec<Worktree>, Vec<Warning>) {
         let (records, problems) = linked_worktrees(checkout);
         let warnings = problems
@@ -238,6 +249,7 @@ impl Reader {
                 let (state, deletable) = match reading {
                     Ok(reading) => {
                         unexplored.extend(reading.unexplored);
+                        watch.extend(reading.watch);
                         let kind = DeletableKind::LinkedWorktree;
                         let verdict =
                             muster_analysis::deletable(&reading.state, reading.branches.as_ref(), kind);
@@ -278,7 +290,10 @@ impl Reader {
         read(&checkout, options, depth)
     }
 
-    fn relation(&self, reading: &Reading) -> Relation {
+    fn relation(&self, path: &Path, reading: &Reading) -> Relation {
+        if let Some(choice) = self.choices.of(path, reading.remote.as_ref()) {
+            return choice;
+        }
         let authors = reading.authors.clone().unwrap_or_default();
         let own = self.emails.iter().filter_map(|email| authors.commits_by_email.get(email)).sum();
         let owner = reading.remote.as_ref().and_then(|remote| remote.owner()).map(str::to_lowercase);

@@ -1,0 +1,315 @@
+//! The face of the cache: what others call. Everything here is short, because what is hard is decided in the engine.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use muster_model::Clock;
+use serde::{Serialize, de::DeserializeOwned};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::{
+    CacheConfig, CacheStats, DataTypeConfig, Found, FoundBody, Hot, LoadError, Stamp,
+    body::{Body, Rendered},
+    engine::{Engine, Keep, Made},
+    entry::Condition,
+    flight::Flights,
+    popularity::Popularity,
+    removals::Removals,
+    stats::{Counters, TypeState, count},
+    store::Store,
+    suggest::Observed,
+    tags::TagTable,
+    time::Time,
+};
+
+/// The tag that every entry carries.
+pub const ALL_TAG: &str = "all";
+
+/// Bodies above this many bytes are compressed on a thread that may be slow.
+const SLOW_TO_COMPRESS: usize = 256 << 10;
+
+/// A handle to a cache in this process; clones share it. Loads need a Tokio runtime with time.
+#[derive(Clone)]
+pub struct Cache {
+    engine: Arc<Engine>,
+}
+
+/// A registered type of data, of the cache that gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DataType {
+    index: usize,
+}
+
+/// What is known of one entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryInfo {
+    pub data_type: &'static str,
+    /// What it counts for in the bound: its encoding, its key, and what an entry costs.
+    pub bytes: u64,
+    /// Since its load.
+    pub age: Duration,
+    /// Zero if it is only kept to be served stale.
+    pub ttl_left: Duration,
+}
+
+impl Cache {
+    /// An empty cache. Of two types with one name the first counts. `chance` gives any 64 bits, for the jitter.
+    pub fn new(
+        config: CacheConfig,
+        types: &[DataTypeConfig],
+        clock: Arc<dyn Clock>,
+        chance: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Self {
+        let types: Arc<[TypeState]> = types
+            .iter()
+            .map(|config| TypeState {
+                config: config.clone(),
+                tag: format!("type:{}", config.name),
+                counters: Counters::default(),
+                observed: Observed::default(),
+            })
+            .collect();
+        let engine = Engine {
+            store: Store::new(config.max_bytes, Arc::clone(&types)),
+            tags: TagTable::new(ALL_TAG, types.iter().map(|kind| kind.tag.as_str())),
+            config,
+            types,
+            removals: Removals::new(),
+            flights: Flights::new(),
+            popularity: Popularity::default(),
+            time: Time::new(clock),
+            chance: Box::new(chance),
+            last_invalidation: Mutex::new(None),
+        };
+        Self { engine: Arc::new(engine) }
+    }
+
+    /// The type registered as `name`.
+    ///
+    /// # Panics
+    /// If there is none: types are registered at the start, so this is an error of the program.
+    #[track_caller]
+    pub fn data_type(&self, name: &str) -> DataType {
+        match self.engine.types.iter().position(|kind| kind.config.name == name) {
+            Some(index) => DataType { index },
+            None => panic!("no type of data is registered as `{name}`"),
+        }
+    }
+
+    /// The value of `key`, from the cache or by `load`. However many ask, one load runs; it is a task of its own and ends
+    /// also when all who wait have left. The entry depends on `tags`, on the tag of its type and on `all`.
+    ///
+    /// The value is encoded once, when it enters (its length is its weight), and kept decoded.
+    pub async fn get_or_load<T, E, F, Fut>(
+        &self,
+        of: &DataType,
+        key: &str,
+        tags: &[&str],
+        load: F,
+    ) -> Result<Found<T>, LoadError<E>>
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        E: Send + Sync + 'static,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let (types, index) = (Arc::clone(&self.engine.types), of.index);
+        let make = move || async move { Ok(made(&types[index], load().await?)) };
+        let (value, status) = self.engine.fetch(index, key, tags, make).await?;
+        Ok(Found { value, status })
+    }
+
+    /// The value of `key` if it is there and fresh. Loads nothing and counts nothing.
+    pub fn peek<T: Send + Sync + 'static>(&self, of: &DataType, key: &str) -> Option<Arc<T>> {
+        let entry = self.engine.store.find(key).filter(|entry| entry.of == of.index)?;
+        let condition = entry.condition(self.engine.time.now());
+        matches!(condition, Condition::Fresh { .. }).then(|| entry.value())?
+    }
+
+    /// The state of `tags` now: take it before reading what will be [`put`](Self::put), so that an invalidation in
+    /// between is not lost.
+    pub fn stamp(&self, tags: &[&str]) -> Stamp {
+        self.engine.tags.stamp(None, tags, self.engine.removals.so_far())
+    }
+
+    /// Keeps `value`, read after `stamp` was taken; not if something it depends on was invalidated since. It depends on
+    /// the tags of the stamp, on the tag of its type and on `all`.
+    pub fn put<T>(&self, of: &DataType, key: &str, stamp: Stamp, value: T) -> Arc<T>
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+    {
+        let made = made(&self.engine.types[of.index], value);
+        self.engine.put(of.index, key, stamp, made)
+    }
+
+    /// The ready body of `key`, from the cache or by `render`; in all else like [`get_or_load`](Self::get_or_load).
+    pub async fn body<E, F, Fut>(
+        &self,
+        of: &DataType,
+        key: &str,
+        tags: &[&str],
+        render: F,
+    ) -> Result<FoundBody, LoadError<E>>
+    where
+        E: Send + Sync + 'static,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Rendered, E>> + Send + 'static,
+    {
+        let (engine, index) = (Arc::clone(&self.engine), of.index);
+        let make = move || async move { Ok(made_body(&engine, index, render().await?).await) };
+        let (body, status) = self.engine.fetch(index, key, tags, make).await?;
+        Ok(FoundBody { body, status })
+    }
+
+    /// Forgets `key`; a load of it that is running will not be kept.
+    pub fn remove(&self, key: &str) {
+        self.engine.remove(key);
+        self.engine.note_invalidation();
+    }
+
+    /// Makes everything that depends on `tag` worthless, also what is being loaded: the next read waits for a load.
+    pub fn remove_by_tag(&self, tag: &str) {
+        if let Some(tag) = self.engine.tags.find(tag) {
+            tag.remove(self.engine.time.millis(self.engine.time.now()));
+        }
+        self.engine.note_invalidation();
+    }
+
+    /// Ends the freshness of everything that depends on `tag`: it may be served stale while one load runs, and as long as
+    /// that fails, up to the end of TTL and stale time.
+    pub fn expire_by_tag(&self, tag: &str) {
+        if let Some(tag) = self.engine.tags.find(tag) {
+            tag.expire(self.engine.time.millis(self.engine.time.now()));
+        }
+        self.engine.note_invalidation();
+    }
+
+    /// Forgets every key that `glob` names (`*` any characters, `?` one) and says how many there were. Looks at all keys,
+    /// and lets no load that is running now be kept: for administration, not for events.
+    pub fn remove_matching(&self, glob: &str) -> usize {
+        let engine = &self.engine;
+        engine.removals.note_all();
+        // A load that found itself still current may be about to store: after this it has, and its key is seen below.
+        engine.flights.barrier();
+        let keys: Vec<Arc<str>> = engine.store.keys().filter(|key| is_match(glob, key)).collect();
+        for key in &keys {
+            engine.remove(key);
+        }
+        engine.note_invalidation();
+        keys.len()
+    }
+
+    /// Forgets everything; what is being loaded will not be kept.
+    pub fn clear(&self) {
+        let engine = &self.engine;
+        engine.tags.all().remove(engine.time.millis(engine.time.now()));
+        engine.store.clear();
+        engine.note_invalidation();
+    }
+
+    /// What is known of the entry of `key`, if it can still be served.
+    pub fn entry(&self, key: &str) -> Option<EntryInfo> {
+        let entry = self.engine.store.find(key)?;
+        let now = self.engine.time.now();
+        let ttl_left = match entry.condition(now) {
+            Condition::Fresh { left, .. } => left,
+            Condition::Past { .. } | Condition::Expired { .. } => Duration::ZERO,
+            Condition::Ended | Condition::Removed => return None,
+        };
+        Some(EntryInfo {
+            data_type: self.engine.types[entry.of].config.name,
+            bytes: u64::from(entry.weight),
+            age: now.since(entry.loaded),
+            ttl_left,
+        })
+    }
+
+    /// At most `most` keys, those asked for most often first; also of entries that are gone.
+    pub fn hottest(&self, most: usize) -> Vec<Hot> {
+        let hottest = self.engine.popularity.hottest(most).into_iter();
+        let named = |(key, of, requests): (Arc<str>, usize, u64)| Hot {
+            key,
+            data_type: self.engine.types[of].config.name,
+            requests,
+        };
+        hottest.map(named).collect()
+    }
+
+    /// Whether what is held reaches that part of the bound.
+    pub(crate) fn is_filled(&self, percent: u8) -> bool {
+        self.engine.store.bytes() >= self.engine.config.max_bytes / 100 * u64::from(percent)
+    }
+
+    /// All counters. Makes the store tidy up first, so that entries and bytes are what is held.
+    pub fn stats(&self) -> CacheStats {
+        let engine = &self.engine;
+        engine.store.tidy();
+        let types: Vec<_> = engine.types.iter().map(TypeState::read).collect();
+        CacheStats {
+            totals: CacheStats::sum(&types),
+            types,
+            last_invalidation: *engine.last_invalidation.lock().unwrap_or_else(PoisonError::into_inner),
+            max_bytes: engine.config.max_bytes,
+            tags: engine.tags.len(),
+            loads_running: engine.flights.len(),
+        }
+    }
+}
+
+fn made<T: Serialize>(kind: &TypeState, value: T) -> Made<T> {
+    if !kind.config.is_enabled {
+        return Made { value: Arc::new(value), bytes: None, content: 0, keep: Keep::Never };
+    }
+    count(&kind.counters.serializations);
+    let encoded = serde_json::to_vec(&value).inspect_err(|error| {
+        tracing::warn!(cache.data_type = kind.config.name, %error, "a value cannot be encoded, and is not kept");
+    });
+    let (bytes, content) = encoded.map_or((None, 0), |encoded| (Some(encoded.len()), xxh3_128(&encoded)));
+    Made { value: Arc::new(value), bytes, content, keep: Keep::Normal }
+}
+
+async fn made_body(engine: &Engine, of: usize, rendered: Rendered) -> Made<Body> {
+    let keep = match rendered.status {
+        200..400 => Keep::Normal,
+        404 | 410 => Keep::Negative,
+        _ => Keep::Never,
+    };
+    let (types, loaded_at) = (Arc::clone(&engine.types), engine.time.now().wall);
+    let body = if rendered.bytes.len() < SLOW_TO_COMPRESS {
+        Body::new(rendered, loaded_at, types, of)
+    } else {
+        match tokio::task::spawn_blocking(move || Body::new(rendered, loaded_at, types, of)).await {
+            Ok(body) => body,
+            // Part of the load: its panic is the load's, and a cancelled thread means that the runtime ends.
+            Err(error) => panic!("compressing: {error}"),
+        }
+    };
+    Made { bytes: Some(body.weight()), content: body.content(), value: Arc::new(body), keep }
+}
+
+/// Whether `glob` names all of `text`. Goes back to the last star only, so its time is bounded by the product.
+fn is_match(glob: &str, text: &str) -> bool {
+    let (glob, text) = (glob.as_bytes(), text.as_bytes());
+    let (mut g, mut t, mut star) = (0, 0, None);
+    while t < text.len() {
+        match glob.get(g) {
+            Some(b'*') => {
+                star = Some((g + 1, t));
+                g += 1;
+            }
+            Some(b'?') => (g, t) = (g + 1, t + 1),
+            Some(byte) if *byte == text[t] => (g, t) = (g + 1, t + 1),
+            _ => match &mut star {
+                Some((after, from)) => {
+                    *from += 1;
+                    (g, t) = (*after, *from);
+                }
+                None => return false,
+            },
+        }
+    }
+    glob[g..].iter().all(|byte| *byte == b'*')
+}

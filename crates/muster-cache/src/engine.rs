@@ -1,0 +1,456 @@
+//! The way of one read: look, judge, serve, load, store. All races are decided here.
+//!
+//! In order of a load: its stamp is taken and it is put on the list under the lock of its key; it runs; under the same
+//! lock it is stored, if its stamp still stands, and taken off the list. Removing a key takes that lock too. So there is no
+//! moment at which a finished load is neither running nor stored, and none at which a removal falls between the last look
+//! at the stamp and the insertion. Tags need no lock: what is stored with an outdated stamp is never served.
+
+use std::{
+    any::Any,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use muster_model::Timestamp;
+use tokio::sync::watch;
+use tracing::Instrument;
+
+use crate::{
+    CacheConfig,
+    entry::{Condition, Entry, OVERHEAD, Upkeep},
+    flight::{Flight, Flights, Landed, Outcome, run},
+    popularity::Popularity,
+    removals::Removals,
+    stats::{TypeState, count},
+    status::{LoadError, StaleDetail, StaleReason, Status},
+    store::Store,
+    tags::{Stamp, Standing, TagTable},
+    time::{Moment, Time},
+};
+
+/// What a loader made, ready to be kept.
+pub(crate) struct Made<V> {
+    pub(crate) value: Arc<V>,
+    /// Bytes of its encoding; `None` if it cannot be encoded, and so not be kept.
+    pub(crate) bytes: Option<usize>,
+    /// Hash of its encoding.
+    pub(crate) content: u128,
+    pub(crate) keep: Keep,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Normal,
+    Negative,
+    Never,
+}
+
+pub(crate) struct Engine {
+    pub(crate) config: CacheConfig,
+    pub(crate) types: Arc<[TypeState]>,
+    pub(crate) store: Store,
+    pub(crate) tags: TagTable,
+    pub(crate) removals: Removals,
+    pub(crate) flights: Flights,
+    pub(crate) popularity: Popularity,
+    pub(crate) time: Time,
+    pub(crate) chance: Box<dyn Fn() -> u64 + Send + Sync>,
+    pub(crate) last_invalidation: Mutex<Option<Timestamp>>,
+}
+
+/// What came of wanting a load.
+enum Begun<V, E> {
+    Started(Flight<V, E>),
+    Joined(Flight<V, E>),
+    /// Meanwhile something else was stored: look again.
+    Changed,
+}
+
+impl Engine {
+    pub(crate) async fn fetch<V, E, F, Fut>(
+        self: &Arc<Self>,
+        of: usize,
+        key: &str,
+        tags: &[&str],
+        load: F,
+    ) -> Result<(Arc<V>, Status), LoadError<E>>
+    where
+        V: Send + Sync + 'static,
+        E: Send + Sync + 'static,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Made<V>, E>> + Send + 'static,
+    {
+        let kind = &self.types[of];
+        if !kind.config.is_enabled {
+            count(&kind.counters.bypassed);
+            let value = self.load(of, async move { load().await }).await?.value;
+            return Ok((value, Status::Bypass));
+        }
+        let mut load = Some(load);
+        let now = self.time.now();
+        loop {
+            let seen = self.store.find(key);
+            // A key that was used for something else before is a miss, and is replaced.
+            let known = seen.as_ref().filter(|entry| entry.of == of);
+            let known = known.and_then(|entry| Some((entry, entry.value::<V>()?)));
+            let stale = match known {
+                None => None,
+                Some((entry, value)) => match entry.condition(now) {
+                    Condition::Fresh { left, is_early } => {
+                        if is_early && !entry.upkeep.is_pausing(self.time.mono_millis(now)) {
+                            self.refresh_early(of, key, tags, entry, &mut load);
+                        }
+                        self.note_read(kind, entry, now);
+                        count(&kind.counters.hits);
+                        if entry.is_negative {
+                            count(&kind.counters.negative_hits);
+                        }
+                        return Ok((value, Status::Hit { age: now.since(entry.loaded), ttl: left }));
+                    }
+                    Condition::Past { past } => Some((entry, value, past, self.config.soft_timeout)),
+                    // The next reads need not wait: that is what tells "expire" from "remove".
+                    Condition::Expired { past } => Some((entry, value, past, Duration::ZERO)),
+                    Condition::Ended => {
+                        if entry.upkeep.write_off() {
+                            count(&kind.counters.expirations);
+                        }
+                        None
+                    }
+                    Condition::Removed => {
+                        entry.note_end_by_event(kind);
+                        None
+                    }
+                },
+            };
+            let stale = stale.map(|(entry, value, past, patience)| {
+                let age = now.since(entry.loaded);
+                let status = move |reason| Status::Stale { age, detail: StaleDetail { reason, past } };
+                (entry, value, patience, status)
+            });
+            if let Some((entry, value, _, status)) = &stale
+                && entry.upkeep.is_pausing(self.time.mono_millis(now))
+            {
+                self.note_read(kind, entry, now);
+                count(&kind.counters.stale_served);
+                return Ok((Arc::clone(value), status(StaleReason::LoadFailed)));
+            }
+            let (flight, is_collapsed) = match self.begin(of, key, tags, seen.as_ref(), &mut load) {
+                Begun::Started(flight) => (flight, false),
+                Begun::Joined(flight) => (flight, true),
+                Begun::Changed => continue,
+            };
+            let Some((entry, value, patience, status)) = stale else {
+                note_miss(kind, is_collapsed);
+                return landed(flight.outcome().await, is_collapsed);
+            };
+            self.note_read(kind, entry, now);
+            let reason = if patience.is_zero() {
+                StaleReason::Refreshing
+            } else {
+                match flight.outcome_within(patience).await {
+                    Some(Ok(answer)) => {
+                        note_miss(kind, is_collapsed);
+                        return landed(Ok(answer), is_collapsed);
+                    }
+                    Some(Err(_)) => StaleReason::LoadFailed,
+                    None => StaleReason::LoadSlow,
+                }
+            };
+            count(&kind.counters.stale_served);
+            return Ok((value, status(reason)));
+        }
+    }
+
+    /// Joins the running load of `key` if its tags still stand, else starts one; unless something other than `seen` is
+    /// stored by now.
+    fn begin<V, E, F, Fut>(
+        self: &Arc<Self>,
+        of: usize,
+        key: &str,
+        tags: &[&str],
+        seen: Option<&Arc<Entry>>,
+        load: &mut Option<F>,
+    ) -> Begun<V, E>
+    where
+        V: Send + Sync + 'static,
+        E: Send + Sync + 'static,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Made<V>, E>> + Send + 'static,
+    {
+        let mut running = self.flights.lock(key);
+        if let Some(registered) = running.get(key)
+            && registered.of == of
+            && self.standing(&registered.stamp, of, key) == Standing::Current
+            && let Some(flight) = registered.flight()
+        {
+            return Begun::Joined(flight);
+        }
+        let stored = self.store.find(key);
+        let is_as_seen = match (&stored, seen) {
+            (None, _) => true,
+            (Some(stored), Some(seen)) => Arc::ptr_eq(stored, seen),
+            (Some(_), None) => false,
+        };
+        // Without a loader (it was handed to an early refresh) there is nothing to start; the caller has its value.
+        if !is_as_seen || load.is_none() {
+            return Begun::Changed;
+        }
+        let Some(load) = load.take() else { return Begun::Changed };
+        let stamp = self.tags.stamp(Some(of), tags, self.removals.so_far());
+        let (announce, flight) = Flight::new();
+        let key: Arc<str> = Arc::from(key);
+        let id = self.flights.register(&mut running, Arc::clone(&key), of, stamp.clone(), flight.clone());
+        drop(running);
+        let landing = Landing {
+            engine: Arc::clone(self),
+            key,
+            id,
+            of,
+            stamp,
+            replaces: stored,
+            announce: Some(announce),
+        };
+        let flown = async move {
+            let made = landing.engine.load(landing.of, async move { load().await }).await;
+            landing.land(made);
+        };
+        tokio::spawn(flown.in_current_span());
+        Begun::Started(flight)
+    }
+
+    fn refresh_early<V, E, F, Fut>(
+        self: &Arc<Self>,
+        of: usize,
+        key: &str,
+        tags: &[&str],
+        entry: &Arc<Entry>,
+        load: &mut Option<F>,
+    ) where
+        V: Send + Sync + 'static,
+        E: Send + Sync + 'static,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Made<V>, E>> + Send + 'static,
+    {
+        if !entry.upkeep.claim_refresh() {
+            return;
+        }
+        match self.begin::<V, E, F, Fut>(of, key, tags, Some(entry), load) {
+            Begun::Started(_) => count(&self.types[of].counters.early_refreshes),
+            Begun::Joined(_) | Begun::Changed => entry.upkeep.release_refresh(),
+        }
+    }
+
+    async fn load<V, E>(
+        &self,
+        of: usize,
+        load: impl Future<Output = Result<Made<V>, E>>,
+    ) -> Result<Made<V>, LoadError<E>> {
+        let counters = &self.types[of].counters;
+        count(&counters.loads);
+        let began = tokio::time::Instant::now();
+        let made = run(load, self.config.load_timeout).await;
+        match &made {
+            Ok(_) => {
+                let nanos = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                counters.load_nanos.fetch_add(nanos, Ordering::Relaxed);
+            }
+            Err(_) => count(&counters.load_failures),
+        }
+        made
+    }
+
+    /// What became of a stamp, removals of the key itself included.
+    fn standing(&self, stamp: &Stamp, of: usize, key: &str) -> Standing {
+        if self.removals.is_removed_since(key, stamp.removals()) {
+            Standing::Removed
+        } else {
+            stamp.standing(of)
+        }
+    }
+
+    /// Puts a value in that was read elsewhere after `stamp` was taken.
+    pub(crate) fn put<V: Send + Sync + 'static>(
+        &self,
+        of: usize,
+        key: &str,
+        stamp: Stamp,
+        made: Made<V>,
+    ) -> Arc<V> {
+        let value = Arc::clone(&made.value);
+        if !self.types[of].config.is_enabled {
+            return value;
+        }
+        let key: Arc<str> = Arc::from(key);
+        let running = self.flights.lock(&key);
+        if self.standing(&stamp, of, &key) == Standing::Current {
+            let replaces = self.store.find(&key);
+            self.keep(of, &key, stamp, made, replaces.as_ref());
+        } else {
+            count(&self.types[of].counters.invalidations);
+        }
+        drop(running);
+        value
+    }
+
+    /// Stores what a load brought. Called under the lock of the key. Says whether it was stored.
+    fn keep<V: Send + Sync + 'static>(
+        &self,
+        of: usize,
+        key: &Arc<str>,
+        stamp: Stamp,
+        made: Made<V>,
+        replaces: Option<&Arc<Entry>>,
+    ) -> bool {
+        let kind = &self.types[of];
+        let now = self.time.now();
+        if let Some(old) = replaces {
+            old.note_end_by_load(kind, made.content, now);
+        }
+        let weight = made.bytes.map(|bytes| bytes + key.len() + OVERHEAD);
+        let fits = weight.is_some_and(|weight| weight <= self.config.max_entry_bytes);
+        if weight.is_some() && !fits {
+            count(&kind.counters.oversized);
+        }
+        let weight = weight.and_then(|weight| u32::try_from(weight).ok());
+        let (Some(weight), true) = (weight, fits && made.keep != Keep::Never) else {
+            // What it would have replaced is older than what we just saw, and is not served again.
+            self.store.remove(key);
+            return false;
+        };
+        let is_negative = made.keep == Keep::Negative;
+        let (ttl, stale) = if is_negative {
+            (self.config.negative_ttl, Duration::ZERO)
+        } else {
+            (kind.config.ttl, kind.config.stale)
+        };
+        let ttl = self.config.jittered(ttl, (self.chance)());
+        let value: Arc<dyn Any + Send + Sync> = made.value;
+        let entry = Entry {
+            value,
+            of,
+            weight,
+            content: made.content,
+            loaded: now,
+            loaded_millis: self.time.millis(now),
+            ttl,
+            early_from: self.config.early_from(ttl),
+            stale,
+            is_negative,
+            stamp,
+            requests: self.popularity.of(key, of),
+            last_read: AtomicU64::new(self.time.millis(now)),
+            upkeep: Upkeep::default(),
+        };
+        self.store.insert(Arc::clone(key), Arc::new(entry));
+        true
+    }
+
+    pub(crate) fn remove(&self, key: &str) {
+        let running = self.flights.lock(key);
+        self.removals.note(key);
+        if let Some(entry) = self.store.remove(key) {
+            entry.note_removal(&self.types[entry.of], self.time.now());
+        }
+        drop(running);
+    }
+
+    pub(crate) fn note_invalidation(&self) {
+        *self.last_invalidation.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.time.now().wall);
+    }
+
+    fn note_read(&self, kind: &TypeState, entry: &Entry, now: Moment) {
+        entry.requests.add();
+        let now = self.time.millis(now);
+        let last = entry.last_read.swap(now, Ordering::Relaxed);
+        kind.observed.reread(now.saturating_sub(last));
+    }
+}
+
+fn note_miss(kind: &TypeState, is_collapsed: bool) {
+    count(&kind.counters.misses);
+    if is_collapsed {
+        count(&kind.counters.collapsed);
+    }
+}
+
+fn landed<V, E>(outcome: Outcome<V, E>, is_collapsed: bool) -> Result<(Arc<V>, Status), LoadError<E>> {
+    let Landed { value, is_stored } = outcome?;
+    Ok((value, Status::Miss { is_stored, is_collapsed }))
+}
+
+/// Brings one load home, whatever becomes of it.
+struct Landing<V, E> {
+    engine: Arc<Engine>,
+    key: Arc<str>,
+    id: u64,
+    of: usize,
+    stamp: Stamp,
+    replaces: Option<Arc<Entry>>,
+    announce: Option<watch::Sender<Option<Outcome<V, E>>>>,
+}
+
+impl<V: Send + Sync + 'static, E> Landing<V, E> {
+    fn land(mut self, made: Result<Made<V>, LoadError<E>>) {
+        let outcome = made.map(|made| {
+            let value = Arc::clone(&made.value);
+            Landed { value, is_stored: self.store(made) }
+        });
+        if outcome.is_err() {
+            self.give_up();
+        }
+        if let Some(announce) = self.announce.take() {
+            announce.send_replace(Some(outcome));
+        }
+    }
+}
+
+impl<V: Send + Sync + 'static, E> Landing<V, E> {
+    fn store(&self, made: Made<V>) -> bool {
+        let engine = &self.engine;
+        let mut running = engine.flights.lock(&self.key);
+        let standing = engine.standing(&self.stamp, self.of, &self.key);
+        // Expired meanwhile, it may still be served while the next load runs; but not if that one has begun.
+        let is_wanted = Flights::is_latest(&running, &self.key, self.id) && standing != Standing::Removed;
+        let is_stored =
+            is_wanted && engine.keep(self.of, &self.key, self.stamp.clone(), made, self.replaces.as_ref());
+        if !is_wanted {
+            count(&engine.types[self.of].counters.invalidations);
+        }
+        Flights::deregister(&mut running, &self.key, self.id);
+        is_stored
+    }
+}
+
+impl<V, E> Landing<V, E> {
+    /// Nothing was loaded. What is kept stays, and is not loaded again at once.
+    fn give_up(&self) {
+        let engine = &self.engine;
+        let mut running = engine.flights.lock(&self.key);
+        if let Some(entry) = &self.replaces {
+            entry.upkeep.note_failure(engine.time.mono_millis(engine.time.now()));
+            entry.upkeep.release_refresh();
+        }
+        Flights::deregister(&mut running, &self.key, self.id);
+        drop(running);
+        if self.replaces.is_some() {
+            // Whoever is served something stale has no error to report, so it is said here.
+            let data_type = engine.types[self.of].config.name;
+            tracing::warn!(
+                cache.data_type = data_type,
+                "a refresh failed; what is kept is served until it ends"
+            );
+        }
+    }
+}
+
+impl<V, E> Drop for Landing<V, E> {
+    fn drop(&mut self) {
+        // Only if the runtime ended under the load: those who wait see that nobody will announce anything.
+        if self.announce.is_some() {
+            self.give_up();
+        }
+    }
+}

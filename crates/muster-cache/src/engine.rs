@@ -15,13 +15,13 @@ use std::{
 };
 
 use muster_model::Timestamp;
-use tokio::sync::watch;
 use tracing::Instrument;
 
 use crate::{
     CacheConfig,
     entry::{Condition, Entry, OVERHEAD, Upkeep},
     flight::{Flight, Flights, Landed, Outcome, run},
+    landing::Landing,
     popularity::Popularity,
     removals::Removals,
     stats::{TypeState, count},
@@ -143,6 +143,7 @@ impl Engine {
                 Begun::Changed => continue,
             };
             let Some((entry, value, patience, status)) = stale else {
+                self.popularity.of(key, of).add();
                 note_miss(kind, is_collapsed);
                 return landed(flight.outcome().await, is_collapsed);
             };
@@ -243,7 +244,7 @@ impl Engine {
         }
     }
 
-    async fn load<V, E>(
+    pub(crate) async fn load<V, E>(
         &self,
         of: usize,
         load: impl Future<Output = Result<Made<V>, E>>,
@@ -263,7 +264,7 @@ impl Engine {
     }
 
     /// What became of a stamp, removals of the key itself included.
-    fn standing(&self, stamp: &Stamp, of: usize, key: &str) -> Standing {
+    pub(crate) fn standing(&self, stamp: &Stamp, of: usize, key: &str) -> Standing {
         if self.removals.is_removed_since(key, stamp.removals()) {
             Standing::Removed
         } else {
@@ -296,7 +297,7 @@ impl Engine {
     }
 
     /// Stores what a load brought. Called under the lock of the key. Says whether it was stored.
-    fn keep<V: Send + Sync + 'static>(
+    pub(crate) fn keep<V: Send + Sync + 'static>(
         &self,
         of: usize,
         key: &Arc<str>,
@@ -379,78 +380,4 @@ fn note_miss(kind: &TypeState, is_collapsed: bool) {
 fn landed<V, E>(outcome: Outcome<V, E>, is_collapsed: bool) -> Result<(Arc<V>, Status), LoadError<E>> {
     let Landed { value, is_stored } = outcome?;
     Ok((value, Status::Miss { is_stored, is_collapsed }))
-}
-
-/// Brings one load home, whatever becomes of it.
-struct Landing<V, E> {
-    engine: Arc<Engine>,
-    key: Arc<str>,
-    id: u64,
-    of: usize,
-    stamp: Stamp,
-    replaces: Option<Arc<Entry>>,
-    announce: Option<watch::Sender<Option<Outcome<V, E>>>>,
-}
-
-impl<V: Send + Sync + 'static, E> Landing<V, E> {
-    fn land(mut self, made: Result<Made<V>, LoadError<E>>) {
-        let outcome = made.map(|made| {
-            let value = Arc::clone(&made.value);
-            Landed { value, is_stored: self.store(made) }
-        });
-        if outcome.is_err() {
-            self.give_up();
-        }
-        if let Some(announce) = self.announce.take() {
-            announce.send_replace(Some(outcome));
-        }
-    }
-}
-
-impl<V: Send + Sync + 'static, E> Landing<V, E> {
-    fn store(&self, made: Made<V>) -> bool {
-        let engine = &self.engine;
-        let mut running = engine.flights.lock(&self.key);
-        let standing = engine.standing(&self.stamp, self.of, &self.key);
-        // Expired meanwhile, it may still be served while the next load runs; but not if that one has begun.
-        let is_wanted = Flights::is_latest(&running, &self.key, self.id) && standing != Standing::Removed;
-        let is_stored =
-            is_wanted && engine.keep(self.of, &self.key, self.stamp.clone(), made, self.replaces.as_ref());
-        if !is_wanted {
-            count(&engine.types[self.of].counters.invalidations);
-        }
-        Flights::deregister(&mut running, &self.key, self.id);
-        is_stored
-    }
-}
-
-impl<V, E> Landing<V, E> {
-    /// Nothing was loaded. What is kept stays, and is not loaded again at once.
-    fn give_up(&self) {
-        let engine = &self.engine;
-        let mut running = engine.flights.lock(&self.key);
-        if let Some(entry) = &self.replaces {
-            entry.upkeep.note_failure(engine.time.mono_millis(engine.time.now()));
-            entry.upkeep.release_refresh();
-        }
-        Flights::deregister(&mut running, &self.key, self.id);
-        drop(running);
-        if self.replaces.is_some() {
-            // Whoever is served something stale has no error to report, so it is said here.
-            let data_type = engine.types[self.of].config.name;
-            tracing::warn!(
-                cache.data_type = data_type,
-                "a refresh failed; what is kept is served until it ends"
-            );
-        }
-    }
-}
-
-impl<V, E> Drop for Landing<V, E> {
-    fn drop(&mut self) {
-        // Only if the runtime ended under the load: those who wait see that nobody will announce anything.
-        if self.announce.is_some() {
-            self.give_up();
-        }
-    }
 }

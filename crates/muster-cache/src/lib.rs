@@ -13,6 +13,7 @@ mod config;
 mod engine;
 mod entry;
 mod flight;
+mod landing;
 pub mod limiter;
 pub mod negotiate;
 mod popularity;

@@ -45,7 +45,7 @@ pub(crate) struct Popularity {
 
 impl Popularity {
     /// The counter of `key`, which is of the type with index `of`.
-    pub(crate) fn of(&self, key: &Arc<str>, of: usize) -> Arc<Requests> {
+    pub(crate) fn of(&self, key: &str, of: usize) -> Arc<Requests> {
         let mut keys = self.lock();
         if let Some(requests) = keys.get(key).filter(|requests| requests.of == of) {
             return Arc::clone(requests);
@@ -54,7 +54,7 @@ impl Popularity {
             forget_half(&mut keys);
         }
         let requests = Arc::new(Requests { of, count: AtomicU64::new(0) });
-        keys.insert(Arc::clone(key), Arc::clone(&requests));
+        keys.insert(Arc::from(key), Arc::clone(&requests));
         requests
     }
 
@@ -76,15 +76,17 @@ impl Popularity {
 
 fn forget_half(keys: &mut HashMap<Arc<str>, Arc<Requests>>) {
     let mut counts: Vec<u64> = keys.values().map(|requests| requests.read()).collect();
-    let middle = counts.len() / 2;
-    let median = *counts.select_nth_unstable(middle).1;
-    let mut spare = keys.len() - middle;
+    let half = counts.len() / 2;
+    let median = *counts.select_nth_unstable(half).1;
+    // Equal counts are common (a flood of keys asked for once): so many of them go as half needs.
+    let mut equals_to_go = half - counts.iter().filter(|count| **count < median).count();
     keys.retain(|_, requests| {
         let count = requests.read();
-        // Equal counts are common (a flood of keys asked for once): no more of them than half may stay.
-        let is_kept = count > median || (count == median && spare < middle);
-        spare -= usize::from(!is_kept && spare > 0);
         requests.count.fetch_sub(count / 2, Ordering::Relaxed);
-        is_kept
+        if count == median && equals_to_go > 0 {
+            equals_to_go -= 1;
+            return false;
+        }
+        count >= median
     });
 }

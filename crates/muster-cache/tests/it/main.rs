@@ -1,0 +1,11 @@
+//! The cache and the limiter, through their public face.
+
+mod bodies;
+mod bounds;
+mod freshness;
+mod lab;
+mod limiter;
+mod negotiate;
+mod races;
+mod statistics;
+mod warm;

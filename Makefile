@@ -28,6 +28,11 @@ test: ## run all tests
 	@scripts/setup toolchain nextest fetch
 	@cargo nextest run --workspace --locked
 
+.PHONY: coverage
+coverage: ## which lines of muster-cache its tests reach; fails under 90 %
+	@scripts/setup toolchain nextest coverage fetch
+	@scripts/coverage muster-cache 90
+
 .PHONY: check
 check: ## format, lints, rules of the house, docs, licences, generated files; no network after the first time
 	@scripts/setup toolchain deny fetch

@@ -12,6 +12,7 @@ mod cache;
 mod config;
 mod engine;
 mod entry;
+mod fetch;
 mod flight;
 mod landing;
 pub mod limiter;

@@ -1,6 +1,6 @@
 //! A ready body: rendered once, kept in the encodings that clients ask for, with the tag that saves sending it again.
 //!
-//! zstd is made at once (88 µs for 62 KB, and the smallest of the cheap ones), gzip when a client first wants it (ten
+//! zstd is made at once (88 µs for 62 KB, and the smallest of the cheap ones), gzip when a client first wants it (eight
 //! times dearer). One weak tag for all encodings, of the content alone: a body that names the time of asking would never be
 //! the same twice.
 

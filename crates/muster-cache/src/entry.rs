@@ -18,7 +18,7 @@ use crate::{
     time::{Moment, to_millis},
 };
 
-/// What an entry costs beside its bytes: itself, its place in the table, its stamp. Measured roughly, on the high side.
+/// What an entry costs beside its bytes: itself, its place in the table, its stamp. An estimate, meant to be on the high side.
 pub(crate) const OVERHEAD: usize = 512;
 
 /// Longest pause between two tries to replace a stale entry.

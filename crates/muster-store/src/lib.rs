@@ -1,1 +1,36 @@
-//! The only crate that knows SQL.
+//! The only crate that knows SQL: what muster keeps, on SQLite or PostgreSQL, behind values of muster-model.
+//!
+//! Above this crate nobody sees a table, a connection or a dialect: [`Store`] reads, [`Tx`] writes, and every write can
+//! say what it touched ([`Tx::record`]), in the same transaction. It knows nothing of git, HTTP or of what a project
+//! means. Both databases hold the same tables with the same columns; docs/store.md says which rules keep it so.
+
+pub mod admin;
+mod audit;
+mod change;
+mod config;
+mod entity;
+mod error;
+mod folder;
+mod gate;
+mod migration;
+mod plan;
+mod postgres;
+mod project;
+mod setting;
+mod sqlite;
+mod stats;
+mod store;
+mod text;
+mod tx;
+
+pub use audit::{AuditEntry, NewAudit};
+pub use change::{Change, ChangeEvent, NewChange, Seq, SeqError};
+pub use config::{DatabaseKind, Migrate, StoreConfig};
+pub use error::StoreError;
+pub use gate::Priority;
+pub use migration::SCHEMA_VERSION;
+pub use plan::PlanRecord;
+pub use project::{DOCUMENT_FORMAT, ProjectEntry, ProjectLoad, ProjectRecord};
+pub use stats::StoreStats;
+pub use store::Store;
+pub use tx::Tx;

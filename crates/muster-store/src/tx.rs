@@ -1,0 +1,101 @@
+//! A write transaction: opaque above this crate, so that what belongs together is written together without anyone
+//! there knowing SQL. Dropping it, also by cancelling the task in the middle of a statement, undoes everything and
+//! lets the next one in.
+
+use std::time::{Duration, Instant};
+
+use sea_orm::{DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+
+use crate::{
+    change::{self, NewChange, Seq},
+    config::DatabaseKind,
+    error::StoreError,
+    gate::Pass,
+    store::Store,
+};
+
+/// A transaction longer than this keeps others waiting: it is written to the log.
+const LONG: Duration = Duration::from_millis(20);
+
+/// An open transaction. Nothing of it is seen by others before [`Tx::commit`].
+pub struct Tx {
+    // In the order in which they must go: first the transaction (which undoes what was not committed), then the pass.
+    transaction: DatabaseTransaction,
+    begun: Begun,
+    changes: Vec<NewChange>,
+    _pass: Pass,
+}
+
+/// Measures the transaction, however it ends.
+struct Begun {
+    store: Store,
+    at: Instant,
+}
+
+impl Tx {
+    pub(crate) async fn begin(store: Store, pass: Pass, waited: Duration) -> Result<Self, DbErr> {
+        // Immediate, because a transaction that reads first and then wants to write can be refused by SQLite.
+        let sqlite_transaction_mode = match store.kind() {
+            DatabaseKind::Sqlite => Some(SqliteTransactionMode::Immediate),
+            DatabaseKind::Postgres => None,
+        };
+        let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
+        let transaction = store.inner.writer.begin_with_options(options).await?;
+        store.inner.counters.begun((waited > Duration::from_millis(1)).then_some(waited));
+        let begun = Begun { store, at: Instant::now() };
+        Ok(Self { transaction, begun, changes: Vec::new(), _pass: pass })
+    }
+
+    /// Says what this transaction touches. Written when it commits, and never seen if it does not.
+    pub fn record(&mut self, change: NewChange) {
+        self.changes.push(change);
+    }
+
+    /// Makes all of it last, numbers the recorded changes, and announces the last of them. On an error nothing is
+    /// stored, except that a connection lost at that very moment leaves it open.
+    pub async fn commit(self) -> Result<Option<Seq>, StoreError> {
+        let inner = &self.begun.store.inner;
+        let last = match self.changes.as_slice() {
+            [] => None,
+            changes => {
+                let written = change::write(&self.transaction, changes, inner.clock.now()).await;
+                Some(written.map_err(|error| self.fail(error))?)
+            }
+        };
+        let committed = self.transaction.commit().await;
+        committed.map_err(|error| StoreError::from_db(error, &inner.place, inner.statement_timeout))?;
+        if let Some(last) = last {
+            // Two commits may arrive here in the other order: what was announced never goes back.
+            inner.announced.send_if_modified(|announced| {
+                let is_later = last > *announced;
+                *announced = last.max(*announced);
+                is_later
+            });
+        }
+        Ok(last)
+    }
+
+    pub(crate) fn connection(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+
+    pub(crate) fn kind(&self) -> DatabaseKind {
+        self.begun.store.kind()
+    }
+
+    pub(crate) fn fail(&self, error: DbErr) -> StoreError {
+        let inner = &self.begun.store.inner;
+        StoreError::from_db(error, &inner.place, inner.statement_timeout)
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let lasted = self.at.elapsed();
+        self.store.inner.counters.ended(lasted);
+        if lasted > LONG {
+            let millis = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
+            tracing::debug!(transaction.ms = millis, "a transaction kept others waiting");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The store tested through its public face: one suite that runs on both databases, and what only one of them has.
+
+#![cfg(test)]
+
+mod full;
+mod suite;
+mod world;

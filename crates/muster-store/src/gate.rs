@@ -38,6 +38,8 @@ struct State {
 /// The right to be inside; given back when dropped.
 pub(crate) struct Pass {
     gate: Gate,
+    /// It was not to be had at once.
+    pub(crate) has_waited: bool,
 }
 
 impl Gate {
@@ -57,7 +59,7 @@ impl Gate {
             let mut state = self.state();
             if state.free > 0 {
                 state.free -= 1;
-                return Pass { gate: self.clone() };
+                return Pass { gate: self.clone(), has_waited: false };
             }
             let (sender, turn) = oneshot::channel();
             state.row(priority).push_back(sender);
@@ -116,7 +118,7 @@ impl Drop for Pass {
         };
         if let Some(turn) = next {
             // If that one went away in this moment, the refused pass is dropped here and goes to the one after it.
-            drop(turn.send(Self { gate: self.gate.clone() }));
+            drop(turn.send(Self { gate: self.gate.clone(), has_waited: true }));
         }
     }
 }

@@ -126,9 +126,10 @@ pub(crate) async fn sqlite_found(
 
 /// What the server says of its schema; `None` if there is none.
 pub(crate) async fn postgres_found(connection: &mut PgConnection) -> Result<Option<Found>, sqlx::Error> {
-    let is_there: bool = sqlx::query_scalar("SELECT to_regclass('schema_version') IS NOT NULL")
-        .fetch_one(&mut *connection)
-        .await?;
+    // By a query on the catalogue: `to_regclass` answers from a cache that may not have heard of another node's commit.
+    let query = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_tables \
+                 WHERE schemaname = current_schema() AND tablename = 'schema_version')";
+    let is_there: bool = sqlx::query_scalar(query).fetch_one(&mut *connection).await?;
     if !is_there {
         return Ok(None);
     }

@@ -41,7 +41,7 @@ impl Tx {
         };
         let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
         let transaction = store.inner.writer.begin_with_options(options).await?;
-        store.inner.counters.begun((waited > Duration::from_millis(1)).then_some(waited));
+        store.inner.counters.begun(pass.has_waited.then_some(waited));
         let begun = Begun { store, at: Instant::now() };
         Ok(Self { transaction, begun, changes: Vec::new(), _pass: pass })
     }

@@ -1,6 +1,6 @@
 //! Stand-ins for the outside world that tests share: repositories made by the real git in a sealed [`Lab`], a zoo of
 //! awkward states, hostile repositories whose every program leaves a trace, git's own answer to "what is the status"
-//! ([`StatusOracle`]), and a clock that stands still.
+//! ([`StatusOracle`]), a PostgreSQL server for one test ([`Postgres`]), and a clock that stands still.
 //!
 //! Knows muster-model alone, so that the tests of any crate may use it. Everything here panics with the command and
 //! its output when something goes wrong: a test that cannot build its world has nothing to say.
@@ -12,6 +12,7 @@ mod canaries;
 mod clock;
 mod lab;
 mod oracle;
+mod postgres;
 mod unprivileged;
 mod zoo;
 
@@ -19,5 +20,6 @@ pub use canaries::{CANARY_WAYS, canaries};
 pub use clock::FixedClock;
 pub use lab::{Lab, Repo};
 pub use oracle::{OracleError, OracleStatus, StatusOracle};
+pub use postgres::Postgres;
 pub use unprivileged::{is_root, unprivileged_command};
 pub use zoo::state_zoo;

@@ -6,6 +6,9 @@
 
 use std::{ffi::OsStr, path::Path, process::Command};
 
+/// User and group without rights.
+pub(crate) const NOBODY: u32 = 65534;
+
 /// A command for `program` that does not run as root: as it is for an ordinary user, through `setpriv` (util-linux)
 /// as user and group 65534 without further groups when the tests run as root.
 pub fn unprivileged_command(program: impl AsRef<OsStr>) -> Command {

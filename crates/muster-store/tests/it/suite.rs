@@ -23,6 +23,20 @@ macro_rules! suite {
                 }
             )*
         }
+
+        mod postgres {
+            use muster_testkit::Postgres;
+
+            use crate::world::World;
+
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    let server = Postgres::start();
+                    super::$case(World::new(Some(server.url()))).await;
+                }
+            )*
+        }
     };
 }
 

@@ -4,4 +4,5 @@
 
 mod canaries;
 mod lab;
+mod postgres;
 mod zoo;

@@ -234,3 +234,63 @@ fn told(found: Option<Found>, migrations: &[Migration], place: &str) {
         None => tracing::debug!(store.place = place, schema.version = version, "the schema was made"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqlitePoolOptions;
+
+    use super::*;
+    use crate::sqlite;
+
+    const ADDS: Migration =
+        Migration { version: 2, oldest_reader: 1, sql: "ALTER TABLE setting ADD COLUMN more TEXT" };
+    const FAILS: Migration =
+        Migration { version: 3, oldest_reader: 3, sql: "CREATE TABLE half (a INTEGER); DROP TABLE missing" };
+
+    async fn pool(file: &Path) -> SqlitePool {
+        drop(private_file(file).unwrap());
+        SqlitePoolOptions::new().max_connections(1).connect_with(sqlite::writer_options(file)).await.unwrap()
+    }
+
+    async fn settings(file: &Path) -> i64 {
+        let mut connection = SqliteConnection::connect_with(&sqlite::options(file)).await.unwrap();
+        sqlx::query_scalar("SELECT count(*) FROM setting").fetch_one(&mut connection).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_holds_data_is_copied_before_it_is_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("muster.db");
+        let pool = pool(&file).await;
+        let [first] = MIGRATIONS;
+        sqlite_migrate(&pool, &file, Migrate::Automatically, &MIGRATIONS).await.unwrap();
+        assert!(!beside(&file, ".before-1").exists(), "there was nothing to copy");
+        sqlx::query("INSERT INTO setting VALUES ('a', '1')").execute(&pool).await.unwrap();
+
+        sqlite_migrate(&pool, &file, Migrate::Automatically, &[first, ADDS]).await.unwrap();
+        let mut connection = pool.acquire().await.unwrap();
+        let found = sqlite_found(&mut connection, "here").await.unwrap();
+        assert_eq!(found, Some(Found { version: 2, oldest_reader: 1 }));
+        assert_eq!(settings(&beside(&file, ".before-2")).await, 1);
+        // The muster of before goes on with it.
+        assert!(!is_needed(found, Migrate::Refuse, &MIGRATIONS, "here").unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_migration_that_fails_leaves_the_schema_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("muster.db");
+        let pool = pool(&file).await;
+        sqlite_migrate(&pool, &file, Migrate::Automatically, &MIGRATIONS).await.unwrap();
+        for _ in 0..2 {
+            let [first] = MIGRATIONS;
+            let failed = sqlite_migrate(&pool, &file, Migrate::Automatically, &[first, ADDS, FAILS]).await;
+            assert!(failed.unwrap_err().to_string().contains("missing"));
+            let mut connection = pool.acquire().await.unwrap();
+            let found = sqlite_found(&mut connection, "here").await.unwrap();
+            assert_eq!(found, Some(Found { version: 1, oldest_reader: 1 }));
+            let half = sqlx::query("SELECT 1 FROM half").execute(&mut *connection).await;
+            assert!(half.is_err() && beside(&file, ".before-3").exists());
+        }
+    }
+}

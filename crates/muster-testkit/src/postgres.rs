@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use crate::unprivileged::{NOBODY, is_root, unprivileged_command};
 
 /// A server that does not come up within this time does not come up.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Runs the program given to it until the standard input ends, then removes the folder given first, unless it was told
 /// to keep it. Signals to the group of the test are for the server, not for the one that must clean up behind it.
@@ -112,7 +112,6 @@ impl Postgres {
         for setting in [
             "listen_addresses=",
             "fsync=off",
-            "synchronous_commit=off",
             "full_page_writes=off",
             "autovacuum=off",
             "shared_buffers=16MB",
@@ -142,7 +141,7 @@ impl Postgres {
             match told.recv_timeout(START_TIMEOUT) {
                 Ok(line) if line.contains("ready to accept connections") => break,
                 Ok(line) => lines.push(line),
-                Err(_) => panic!("PostgreSQL did not start:\n{}", lines.join("\n")),
+                Err(error) => panic!("PostgreSQL did not start ({error}):\n{}", lines.join("\n")),
             }
         }
         self.running = Some(Running { supervisor, log });
@@ -204,16 +203,16 @@ fn template(programs: &Path) -> PathBuf {
         let part = must("make a folder", tempfile::Builder::new().prefix("part-").tempdir_in(&cache));
         give_to_nobody(part.path());
         let data = part.path().join("data");
-        let make = |locale: &[&str]| {
+        let initialise = |locale: &[&str]| {
             let mut command = unprivileged_command(&initdb);
             command.arg("-D").arg(&data).args(["--username=postgres", "--auth=trust", "--encoding=UTF8"]);
             command.args(["--no-sync", "--no-instructions", "--wal-segsize=1"]).args(locale).current_dir("/");
             must("run initdb", command.output())
         };
         // By people's order, so that a query that relies on the order of bytes fails here; old servers lack it.
-        let mut made = make(&["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en"]);
+        let mut made = initialise(&["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en"]);
         if !made.status.success() {
-            made = make(&["--locale=C.UTF-8"]);
+            made = initialise(&["--locale=C.UTF-8"]);
         }
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
         must("keep the cluster", fs::rename(&data, &template));

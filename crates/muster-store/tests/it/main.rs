@@ -3,5 +3,7 @@
 #![cfg(test)]
 
 mod full;
+mod postgres;
+mod sqlite;
 mod suite;
 mod world;

@@ -9,7 +9,7 @@ use muster_store::{
 use serde_json::json;
 use tokio::{sync::Notify, task::JoinSet, time::timeout};
 
-use crate::world::{LONG, World, at, change, changed, id, node, put, raw, record, touch};
+use crate::world::{Holder, LONG, World, at, change, changed, id, node, put, raw, record, touch};
 
 macro_rules! suite {
     ($($case:ident),* $(,)?) => {
@@ -47,8 +47,10 @@ suite! {
     a_dropped_transaction_leaves_nothing_and_frees_the_gate,
     a_name_on_the_disk_belongs_to_one_project,
     a_plan_is_used_once,
+    a_newer_schema_is_refused_unless_it_lets_us,
     a_schema_that_is_up_to_date_is_opened_without_migrating,
     a_setting_is_the_last_value_put,
+    a_statement_cancelled_while_the_database_is_held_frees_the_gate,
     a_store_that_was_closed_says_so,
     audit_entries_are_listed_newest_first_in_pages,
     changes_are_announced_after_the_commit,
@@ -268,30 +270,43 @@ async fn a_dropped_transaction_leaves_nothing_and_frees_the_gate(world: World) {
 
 async fn a_cancelled_statement_leaves_nothing_and_frees_the_gate(world: World) {
     let store = world.open().await;
-    let records: Vec<_> = (1..=400).map(|number| record(number, &format!("p{number}"))).collect();
-    // Cancelled at every place where it waits: polled once, twice, … until it gets through.
-    let mut polls = 0;
-    loop {
-        polls += 1;
+    // Cancelled at every place where it waits: polled once, twice, …
+    for polls in 1..=40 {
         let write = async {
             let mut tx = store.begin(Priority::Interactive).await?;
-            tx.project_put(&records).await?;
-            tx.record(change("cancelled"));
+            tx.project_put(&[record(polls, &format!("p{polls}"))]).await?;
+            tx.setting_put("polls", &json!(polls)).await?;
+            tx.record(change(&polls.to_string()));
             tx.commit().await
         };
-        if Cancelled::after(polls, write).await.is_some() {
-            break;
-        }
-        // Whoever comes next is let in and finds either all of it (it was committed in that moment) or nothing.
+        Cancelled::after(polls, write).await;
+        // Whoever comes next is let in and finds either all of it (it was just being committed) or nothing.
         touch(&store, "next").await;
-        let left = store.project_index(node()).await.unwrap().len();
-        let has_change = changed(&store).await.iter().any(|entity| entity == "cancelled");
-        assert_eq!((left, has_change), if has_change { (400, true) } else { (0, false) });
-        if has_change {
-            break;
-        }
+        let has_setting = store.setting("polls").await.unwrap() == Some(json!(polls));
+        let has_change = changed(&store).await.contains(&polls.to_string());
+        let has_project = !store.project_load(&[id(polls)]).await.unwrap().records.is_empty();
+        assert_eq!((has_change, has_project), (has_setting, has_setting), "after {polls} polls");
     }
-    assert!(polls > 3, "it was cancelled in the middle of something: {polls}");
+    assert_eq!(store.stats().transactions_open, 0);
+}
+
+async fn a_statement_cancelled_while_the_database_is_held_frees_the_gate(world: World) {
+    let store = world.open().await;
+    let holder = Holder::hold(&world).await;
+    let write = async {
+        let mut tx = store.begin(Priority::Interactive).await.unwrap();
+        tx.setting_put("a", &json!(1)).await.unwrap();
+        tx.commit().await.unwrap()
+    };
+    // However long that is: it cannot get through while another holds what it needs.
+    assert!(timeout(Duration::from_millis(50), write).await.is_err());
+    let next = tokio::spawn({
+        let store = store.clone();
+        async move { touch(&store, "next").await }
+    });
+    holder.release().await;
+    assert_eq!(next.await.unwrap(), Seq::new(1));
+    assert_eq!(store.setting("a").await.unwrap(), None);
     assert_eq!(store.stats().transactions_open, 0);
 }
 
@@ -299,7 +314,7 @@ async fn a_cancelled_statement_leaves_nothing_and_frees_the_gate(world: World) {
 struct Cancelled;
 
 impl Cancelled {
-    async fn after<T>(polls: usize, work: impl Future<Output = T>) -> Option<T> {
+    async fn after<T>(polls: u16, work: impl Future<Output = T>) -> Option<T> {
         let mut work = Box::pin(work);
         let mut left = polls;
         std::future::poll_fn(move |context| match work.as_mut().poll(context) {
@@ -367,23 +382,24 @@ async fn interactive_goes_before_background(world: World) {
     let store = world.open().await;
     let held = store.begin(Priority::Background).await.unwrap();
     let mut writes = JoinSet::new();
-    let mut waiting = 0;
-    for (priority, name) in [
+    let asked = [
         (Priority::Background, "background 1"),
         (Priority::Background, "background 2"),
         (Priority::Interactive, "interactive 1"),
         (Priority::Interactive, "interactive 2"),
-    ] {
-        let store2 = store.clone();
-        writes.spawn(async move {
-            let mut tx = store2.begin(priority).await.unwrap();
-            tx.record(change(name));
-            tx.commit().await.unwrap();
+    ];
+    for (before, (priority, name)) in asked.into_iter().enumerate() {
+        writes.spawn({
+            let store = store.clone();
+            async move {
+                let mut tx = store.begin(priority).await.unwrap();
+                tx.record(change(name));
+                tx.commit().await.unwrap();
+            }
         });
-        waiting += 1;
         // Each is in the row before the next comes.
         timeout(LONG, async {
-            while store.stats().waiting < waiting {
+            while store.stats().waiting == before {
                 tokio::task::yield_now().await;
             }
         })
@@ -497,6 +513,17 @@ async fn without_leave_to_migrate_an_older_schema_is_refused(mut world: World) {
     let status = muster_store::admin::migrate(&world.config).await.unwrap();
     assert!(status.is_usable);
     world.open().await;
+}
+
+async fn a_newer_schema_is_refused_unless_it_lets_us(world: World) {
+    world.open().await.close().await;
+    raw(&world, "UPDATE schema_version SET version = 99, oldest_reader = 98").await;
+    let error = world.try_open().await.err().unwrap();
+    assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error:?}");
+    let error = muster_store::admin::migrate(&world.config).await.unwrap_err();
+    assert!(matches!(error, StoreError::Newer { .. }), "{error:?}");
+    raw(&world, "UPDATE schema_version SET oldest_reader = 1").await;
+    touch(&world.open().await, "a").await;
 }
 
 async fn a_plan_is_used_once(world: World) {

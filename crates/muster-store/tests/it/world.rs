@@ -16,7 +16,7 @@ use tempfile::TempDir;
 pub(crate) const NOON: &str = "2026-01-31T12:00:00Z";
 
 /// Longer than anything in a test takes; never waited for in a test that passes.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 
 /// A data folder, a clock and the address of an empty database.
 pub(crate) struct World {
@@ -139,6 +139,43 @@ pub(crate) async fn raw(world: &World, sql: &'static str) {
             let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
             sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
             connection.close().await.unwrap();
+        }
+    }
+}
+
+/// Another program that holds what a write needs.
+pub(crate) enum Holder {
+    Sqlite(sqlx::SqliteConnection),
+    Postgres(sqlx::PgConnection),
+}
+
+impl Holder {
+    pub(crate) async fn hold(world: &World) -> Self {
+        match &world.config.url {
+            None => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(world.file());
+                let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+                sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+                Self::Sqlite(connection)
+            }
+            Some(url) => {
+                let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+                sqlx::raw_sql("BEGIN; LOCK TABLE setting").execute(&mut connection).await.unwrap();
+                Self::Postgres(connection)
+            }
+        }
+    }
+
+    pub(crate) async fn release(self) {
+        match self {
+            Self::Sqlite(mut connection) => {
+                sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+            }
+            Self::Postgres(mut connection) => {
+                sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap();
+                connection.close().await.unwrap();
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sections of the configuration that the services obey. Defaults and the meaning of each key stand in
+//! Sections of the configuration that services and actions obey. Defaults and the meaning of each key stand in
 //! `muster.default.toml`; who set what is gathered by the binary.
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
@@ -43,4 +43,72 @@ pub struct PortfolioConfig {
     pub accounts: Vec<String>,
     /// Show readiness as monetization potential.
     pub monetization: bool,
+}
+
+/// `[watch]`: how changes are noticed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatchConfig {
+    /// Use the operating system's file events.
+    pub events: bool,
+    /// Folders that may be watched at most; what git writes comes first, then work trees by their last activity.
+    pub max_folders: usize,
+    /// Milliseconds without a further event before a project is read again.
+    pub quiet_ms: u64,
+    /// Seconds between two searches through all roots.
+    pub search_seconds: u64,
+}
+
+/// `[cache]`: the first level, in the process.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CacheSection {
+    /// Bytes that may be held.
+    pub max_bytes: u64,
+    /// Bytes of one entry; larger ones are not kept.
+    pub max_entry_bytes: usize,
+    /// Seconds after its time for which a value may be given out when loading fails.
+    pub stale_seconds: u64,
+    /// Milliseconds after which a load is given up.
+    pub load_timeout_ms: u64,
+    /// Milliseconds after which an old value is given out while loading goes on.
+    pub soft_timeout_ms: u64,
+    /// Types that are not cached.
+    pub off: Vec<String>,
+    /// Seconds; also how often a project is read although no event came.
+    pub ttl_git_state: u64,
+    /// Seconds.
+    pub ttl_project: u64,
+    /// Seconds.
+    pub ttl_all_projects: u64,
+    /// Seconds.
+    pub ttl_summary: u64,
+    /// Seconds.
+    pub ttl_recommendations: u64,
+}
+
+/// `[database]`: where muster keeps what it knows.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `sqlite:PATH` or `postgres://…`; empty = muster.db in the data folder.
+    pub url: String,
+    /// Connections at most.
+    pub max_connections: u32,
+    /// Seconds after which a statement is given up.
+    pub statement_timeout_seconds: u64,
+    /// Seconds to wait for a connection.
+    pub acquire_timeout_seconds: u64,
+    /// Bring an older schema up to date at start.
+    pub migrate: bool,
+}
+
+/// `[registry]`: the file that declares roots, repositories and agents.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryConfig {
+    /// Path of registry.json; empty = none.
+    pub path: PathBuf,
+    /// Seconds between two looks at its content, besides events.
+    pub check_seconds: u64,
 }

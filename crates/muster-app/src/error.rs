@@ -1,10 +1,13 @@
 //! The application error: what a caller can act on. Mapped to an exit code and a hint in the binary, and to a problem
-//! document by the HTTP skin. It imports nothing above it, so that nothing can form a ring through it.
+//! document by the HTTP skin. It imports nothing of this crate, so that nothing can form a ring through it.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
+
+use muster_cache::LoadError;
+use muster_store::StoreError;
 
 /// What went wrong with a request as a whole; one bad repository is no such error, it is listed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum AppError {
     /// A root does not exist or cannot be entered.
     #[error("cannot scan {}: {reason}", .path.display())]
@@ -28,4 +31,60 @@ pub enum AppError {
         /// Names that are unique.
         candidates: Vec<String>,
     },
+    /// A value of the request is wrong.
+    #[error("{field}: {message}")]
+    Invalid {
+        /// Which.
+        field: &'static str,
+        /// What is wrong and what is right.
+        message: String,
+    },
+    /// What was asked does not fit the state of things any more.
+    #[error("{message}")]
+    Conflict {
+        /// What moved, and what to do.
+        message: String,
+    },
+    /// It is not allowed, and asking again does not help.
+    #[error("{message}")]
+    Forbidden {
+        /// Why, and who can allow it.
+        message: String,
+    },
+    /// A part that is needed is away.
+    #[error("{what} is away: {reason}")]
+    Unavailable {
+        /// The part.
+        what: &'static str,
+        /// Why, as far as known.
+        reason: String,
+    },
+    /// A mistake of ours.
+    #[error("{message}")]
+    Internal {
+        /// What was found.
+        message: String,
+    },
+}
+
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable { what: "the database", reason: error.to_string() }
+    }
+}
+
+/// A load that went wrong, told to everyone who waited for it.
+impl From<LoadError<AppError>> for AppError {
+    fn from(error: LoadError<Self>) -> Self {
+        match error {
+            LoadError::Failed(error) => Arc::unwrap_or_clone(error),
+            LoadError::Panicked => {
+                Self::Internal { message: "working out the answer failed; see the log".to_owned() }
+            }
+            LoadError::TimedOut => Self::Unavailable {
+                what: "the answer",
+                reason: "working it out took too long; it goes on, so ask again in a moment".to_owned(),
+            },
+        }
+    }
 }

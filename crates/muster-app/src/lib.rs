@@ -1,9 +1,20 @@
-//! What muster does, told without HTTP, SQL or a terminal: services that turn requests into answers over git and the
-//! analysis. Whoever asks (the command line today, the API next) gets the same values.
+//! What muster does, told without HTTP, SQL or a terminal: services turn requests into answers, actions change what is
+//! stored, [`live`] keeps it equal to the disk. Whoever asks, the command line or the API, gets the same values.
+//!
+//! Inside: error, context and what it holds, services (strangers to each other), actions, live.
 
+pub mod actions;
+pub mod caches;
 pub mod config;
+pub mod context;
 pub mod error;
+pub mod events;
+pub mod follow;
+pub mod known;
+pub mod live;
 pub mod services;
 
+pub use context::Context;
 pub use error::AppError;
 pub use muster_git::{environment_leaks, global_emails};
+pub use muster_store::Seq;

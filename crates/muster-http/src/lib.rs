@@ -1,3 +1,21 @@
-//! The skin of muster: what is said over HTTP, and the shapes that the command line prints as well.
+//! The skin of muster: routes, who may ask, errors as problems, ready bodies, live events, and the shapes of the public
+//! API, which the command line prints as well. Decides nothing about repositories; it asks muster-app and says what
+//! comes back.
 
+pub mod api;
+pub mod config;
+mod extract;
+mod gate;
+mod metrics;
+mod problem;
+mod ready;
+mod security;
+mod server;
+mod state;
 pub mod wire;
+
+pub use api::openapi;
+pub use metrics::HttpCounters;
+pub use security::HostList;
+pub use server::{BindError, bind, serve};
+pub use state::{HttpState, Parts};

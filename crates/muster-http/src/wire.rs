@@ -6,6 +6,7 @@
 use std::{os::unix::ffi::OsStrExt, path::Path};
 
 use jiff::Timestamp;
+use muster_app::services::portfolio::Known;
 use muster_model::{
     RepoError,
     analysis::{Evidence, HealthStatus, Potential, ProjectMeta, Score},
@@ -18,6 +19,7 @@ use muster_model::{
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// Counts the breaks of the shapes below.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -72,7 +74,7 @@ impl DocumentView<ProjectView> {
 }
 
 /// One project.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ProjectView {
     name: String,
     display_name: Option<String>,
@@ -84,6 +86,7 @@ pub struct ProjectView {
     project_type: Option<&'static str>,
     relation: Option<&'static str>,
     id: Option<String>,
+    number: Option<i64>,
     stack: Option<Vec<StackView>>,
     readiness: Option<ReadinessView>,
     error: Option<ErrorView>,
@@ -98,17 +101,39 @@ pub struct ProjectView {
     checked_at: Timestamp,
     watch: Option<&'static str>,
     updated_at: Timestamp,
+    #[schema(value_type = BTreeMap<String, String>)]
     unknown: BTreeMap<Word, &'static str>,
 }
 
 impl ProjectView {
+    /// A project that was just read, by a command that keeps nothing.
     pub fn new(project: &Project) -> Self {
+        let mut view = Self::of(project);
+        for field in ["id", "number", "watch"] {
+            view.unknown.insert(field.into(), UnknownReason::NeedsServer.as_str());
+        }
+        view
+    }
+
+    /// A stored project.
+    pub fn of_known(known: &Known) -> Self {
+        let stored = &known.record;
+        let checked_at = known.look.map_or(stored.project.checked_at, |look| look.checked_at);
+        Self {
+            id: Some(stored.id.to_string()),
+            number: Some(stored.number),
+            checked_at,
+            watch: known.look.map(|look| look.watch.as_str()),
+            updated_at: stored.updated_at,
+            ..Self::of(&stored.project)
+        }
+    }
+
+    fn of(project: &Project) -> Self {
         let analysis = project.analysis.as_ref();
         let mut unknown: BTreeMap<_, _> =
             project.unknown.iter().map(|(field, reason)| (field.clone(), reason.as_str())).collect();
-        for field in ["id", "watch", "git.remote_moved"] {
-            unknown.insert(field.into(), UnknownReason::NeedsServer.as_str());
-        }
+        unknown.insert("git.remote_moved".into(), UnknownReason::NeedsServer.as_str());
         Self {
             name: project.name.clone(),
             display_name: project.meta.as_ref().and_then(|meta| meta.name.clone()),
@@ -122,6 +147,7 @@ impl ProjectView {
             project_type: analysis.map(|analysis| analysis.project_type.as_str()),
             relation: (!project.unknown.contains_key("relation")).then(|| project.relation.as_str()),
             id: None,
+            number: None,
             stack: analysis.map(|analysis| analysis.stack.iter().map(StackView::new).collect()),
             readiness: analysis.map(|analysis| ReadinessView::new(&analysis.readiness)),
             error: project.error.as_ref().map(ErrorView::new),
@@ -173,8 +199,8 @@ impl ProjectView {
 }
 
 /// State of a checkout. Without a repository only `is_repo` has a value.
-#[derive(Debug, Serialize, Default)]
-struct GitView {
+#[derive(Debug, Serialize, Default, ToSchema)]
+pub struct GitView {
     is_repo: bool,
     branch: Option<String>,
     head: Option<String>,
@@ -261,14 +287,14 @@ impl GitView {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct UnpushedView {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnpushedView {
     name: String,
     commits: u32,
 }
 
-#[derive(Debug, Serialize)]
-struct DeletableView {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeletableView {
     value: bool,
     reason: String,
 }
@@ -279,8 +305,8 @@ impl DeletableView {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct WorktreeView {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WorktreeView {
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_raw: Option<String>,
@@ -305,8 +331,8 @@ impl WorktreeView {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct SubmoduleView {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SubmoduleView {
     path: String,
     expected: String,
     checked_out: bool,
@@ -327,8 +353,8 @@ impl SubmoduleView {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct ErrorView {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorView {
     code: &'static str,
     message: String,
     remedy: &'static str,
@@ -340,14 +366,15 @@ impl ErrorView {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct WarningView {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WarningView {
+    #[schema(value_type = String)]
     code: Word,
     message: String,
 }
 
-#[derive(Debug, Serialize)]
-struct StackView {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StackView {
     name: String,
     category: String,
     marginal: bool,
@@ -365,8 +392,8 @@ impl StackView {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct EvidenceView {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EvidenceView {
     path: String,
     line: Option<u32>,
     note: String,
@@ -381,8 +408,8 @@ fn evidence(list: &[Evidence]) -> Vec<EvidenceView> {
     list.iter().map(view).collect()
 }
 
-#[derive(Debug, Serialize)]
-struct ItemView {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ItemView {
     id: String,
     area: String,
     points: Option<u32>,
@@ -403,8 +430,8 @@ fn items(score: &Score) -> Vec<ItemView> {
     score.items.iter().map(view).collect()
 }
 
-#[derive(Debug, Serialize)]
-struct ReadinessView {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReadinessView {
     score: Option<u32>,
     coverage: u32,
     rule_version: u32,
@@ -422,8 +449,8 @@ impl ReadinessView {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct HealthView {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HealthView {
     score: Option<u32>,
     status: Option<&'static str>,
     coverage: u32,
@@ -431,8 +458,8 @@ struct HealthView {
     items: Vec<ItemView>,
 }
 
-#[derive(Debug, Serialize)]
-struct MonetizationView {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MonetizationView {
     score: Option<u32>,
     category: Option<&'static str>,
     signals: Vec<SignalView>,
@@ -440,18 +467,20 @@ struct MonetizationView {
     revenue_streams: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct SignalView {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SignalView {
     id: String,
     title: String,
     evidence: Vec<EvidenceView>,
 }
 
-#[derive(Debug, Serialize)]
-struct RecommendationView {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RecommendationView {
+    #[schema(value_type = String)]
     rule: Word,
     #[serde(rename = "type")]
     urgency: &'static str,
+    #[schema(value_type = String)]
     category: Word,
     action: String,
     impact: String,
@@ -460,7 +489,7 @@ struct RecommendationView {
 }
 
 impl RecommendationView {
-    fn new(recommendation: &Recommendation, project: &str) -> Self {
+    pub(crate) fn new(recommendation: &Recommendation, project: &str) -> Self {
         Self {
             rule: recommendation.rule.clone(),
             urgency: recommendation.urgency.as_str(),
@@ -473,8 +502,8 @@ impl RecommendationView {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct MetadataView {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MetadataView {
     name: Option<String>,
     description: Option<String>,
     status: Option<String>,

@@ -1,6 +1,6 @@
 //! The command line: what can be typed, with its help. Parsing does no I/O and decides nothing.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
@@ -12,7 +12,8 @@ Examples:
   muster scan ~/code                       every repository with its state
   muster scan ~/code --json | jq '.projects[].name'
   cd \"$(muster path api)\"                  go to a repository by name
-  muster each 'state:dirty' -- git diff --stat";
+  muster each 'state:dirty' -- git diff --stat
+  muster serve ~/code                      the same over HTTP, kept fresh";
 
 /// Every repository you own, its true state, and what needs you.
 #[derive(Debug, Parser)]
@@ -68,6 +69,8 @@ pub(crate) enum Command {
     Path(PathArgs),
     /// Run a command in every matching repository, in parallel
     Each(EachArgs),
+    /// Answer over HTTP and keep the answers fresh
+    Serve(ServeArgs),
     /// The configuration in force
     Config {
         #[command(subcommand)]
@@ -177,6 +180,19 @@ pub(crate) struct EachArgs {
     pub(crate) jobs: Option<usize>,
     #[command(flatten)]
     pub(crate) roots: RootArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServeArgs {
+    /// Folders to keep an eye on [default: portfolio.roots, else the current folder]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Address and port; port 0 takes a free one [default: server.listen]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Folder for what is kept [default: server.data_dir]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

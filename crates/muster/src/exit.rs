@@ -4,6 +4,7 @@ use std::io::Write;
 
 use muster_app::{AppError, services::scan::ScanReport};
 
+use muster_http::BindError;
 use muster_model::project::Project;
 
 use crate::{config::ConfigError, output};
@@ -83,11 +84,27 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(error) = error.downcast_ref::<UsageError>() {
         return error.hint.clone();
     }
+    if let Some(error) = error.downcast_ref::<BindError>() {
+        return Some(match error {
+            BindError::InUse(_) => {
+                "stop the other program, or choose a port with --listen 127.0.0.1:PORT".to_owned()
+            }
+            BindError::NotLoopback(_) => {
+                "listen on 127.0.0.1 and reach it through ssh -L, until muster has tokens".to_owned()
+            }
+            BindError::Other(..) => "choose another address with --listen".to_owned(),
+        });
+    }
     match error.downcast_ref::<AppError>()? {
         AppError::RootUnreadable { .. } => {
             Some("name a folder that exists, or correct portfolio.roots".to_owned())
         }
         AppError::NotFound { .. } => Some("`muster path --all` lists what there is".to_owned()),
         AppError::Ambiguous { .. } => Some("name one of them in full".to_owned()),
+        AppError::Invalid { .. }
+        | AppError::Conflict { .. }
+        | AppError::Forbidden { .. }
+        | AppError::Unavailable { .. }
+        | AppError::Internal { .. } => None,
     }
 }

@@ -3,6 +3,7 @@
 
 mod args;
 mod commands;
+mod compose;
 mod config;
 mod exit;
 mod output;

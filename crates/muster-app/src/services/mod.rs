@@ -1,6 +1,8 @@
 //! One file per thing that muster can be asked. Services are strangers to each other: they share values, not calls.
 
 pub mod attention;
+pub mod changes;
 pub mod matching;
+pub mod portfolio;
 pub mod scan;
 pub mod words;

@@ -35,7 +35,7 @@ pub(crate) fn run(command: &ConfigCommand, named: Option<&Path>) -> anyhow::Resu
 fn show(settings: &[Setting], with_origin: bool, format: Format) -> anyhow::Result<()> {
     let views = settings.iter().map(|setting| SettingView {
         key: format!("{}.{}", setting.section, setting.key),
-        value: &setting.value,
+        value: setting.shown_value(),
         origin: setting.origin.to_string(),
     });
     match format {
@@ -59,13 +59,13 @@ fn show(settings: &[Setting], with_origin: bool, format: Format) -> anyhow::Resu
 }
 
 #[derive(Debug, Serialize)]
-struct SettingView<'a> {
+struct SettingView {
     key: String,
-    value: &'a toml::Value,
+    value: toml::Value,
     origin: String,
 }
 
 #[derive(Debug, Serialize)]
-struct SettingsView<'a> {
-    settings: Vec<SettingView<'a>>,
+struct SettingsView {
+    settings: Vec<SettingView>,
 }

@@ -8,6 +8,7 @@ mod each;
 mod man;
 mod path;
 mod scan;
+mod serve;
 mod show;
 
 use std::{
@@ -42,6 +43,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         }
         Some(Command::Man { dir }) => return man::run(dir.as_deref()),
         Some(Command::Config { command }) => return config::run(command, args.config.as_deref()),
+        Some(Command::Serve(serve)) => return serve::run(serve, args.config.as_deref()),
         Some(Command::Doctor { output }) => return doctor::run(output.format(), args.config.as_deref()),
         _ => {}
     }
@@ -56,6 +58,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
             Command::Completions { .. }
             | Command::Man { .. }
             | Command::Config { .. }
+            | Command::Serve(_)
             | Command::Doctor { .. },
         ) => Ok(Exit::Fine),
     }
@@ -94,14 +97,7 @@ impl Session {
 
     /// The folders to search: those named, else the configured ones, else the current folder.
     pub(crate) fn roots(&self, named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
-        let roots = match (named, self.config.portfolio.roots.as_slice()) {
-            ([], []) => &[PathBuf::from(".")][..],
-            ([], configured) => configured,
-            (named, _) => named,
-        };
-        // Without "." parts, so that names and paths read well; links stay as the person wrote them.
-        let absolute = |root: &PathBuf| Ok(without_dots(&std::path::absolute(root)?));
-        roots.iter().map(absolute).collect()
+        roots_of(named, &self.config.portfolio.roots)
     }
 
     /// Scans, with a progress bar on a terminal.
@@ -138,6 +134,18 @@ impl Session {
         );
         Ok(report)
     }
+}
+
+/// The folders to search: those named, else the configured ones, else the current folder.
+fn roots_of(named: &[PathBuf], configured: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let roots = match (named, configured) {
+        ([], []) => &[PathBuf::from(".")][..],
+        ([], configured) => configured,
+        (named, _) => named,
+    };
+    // Without "." parts, so that names and paths read well; links stay as the person wrote them.
+    let absolute = |root: &PathBuf| Ok(without_dots(&std::path::absolute(root)?));
+    roots.iter().map(absolute).collect()
 }
 
 /// Resolves `.` and `..` by text, which is what the person meant who typed them.

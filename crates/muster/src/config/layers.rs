@@ -39,6 +39,29 @@ pub(crate) struct Setting {
     pub(crate) origin: Origin,
 }
 
+impl Setting {
+    /// The value as it may be shown: an address with a password is shown without it.
+    pub(crate) fn shown_value(&self) -> Value {
+        match &self.value {
+            Value::String(text) => Value::String(without_password(text)),
+            value => value.clone(),
+        }
+    }
+}
+
+/// `scheme://user:password@host` with the password blotted out.
+fn without_password(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => {
+            let user = rest[..at].split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:***{}", &rest[at..])
+        }
+        None => text.to_owned(),
+    }
+}
+
 /// Everything that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConfigError {

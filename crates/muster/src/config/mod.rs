@@ -5,7 +5,10 @@ mod layers;
 
 use std::path::{Path, PathBuf};
 
-use muster_app::config::{PortfolioConfig, ScanConfig};
+use muster_app::config::{
+    CacheSection, DatabaseConfig, PortfolioConfig, RegistryConfig, ScanConfig, WatchConfig,
+};
+use muster_http::config::{RateLimitConfig, ServerConfig};
 use serde::Deserialize;
 
 pub(crate) use layers::{ConfigError, Setting};
@@ -20,6 +23,12 @@ pub(crate) struct Config {
     pub(crate) scan: ScanConfig,
     pub(crate) portfolio: PortfolioConfig,
     pub(crate) each: EachConfig,
+    pub(crate) server: ServerConfig,
+    pub(crate) ratelimit: RateLimitConfig,
+    pub(crate) watch: WatchConfig,
+    pub(crate) cache: CacheSection,
+    pub(crate) database: DatabaseConfig,
+    pub(crate) registry: RegistryConfig,
 }
 
 /// `[each]`: the command of the same name.
@@ -65,6 +74,9 @@ pub(crate) fn gather(named: Option<&Path>) -> Result<Gathered, ConfigError> {
     let home = etcetera::home_dir().ok();
     for root in &mut config.portfolio.roots {
         *root = expand_home(root, home.as_deref());
+    }
+    for path in [&mut config.server.data_dir, &mut config.registry.path] {
+        *path = expand_home(path, home.as_deref());
     }
     Ok(Gathered { config, settings, file })
 }

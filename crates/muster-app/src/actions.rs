@@ -1,0 +1,3 @@
+//! What changes something: each action reads or does, writes in one transaction, and records what it touched.
+
+pub mod refresh;

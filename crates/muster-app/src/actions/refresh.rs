@@ -1,0 +1,412 @@
+//! Keeps the stored portfolio equal to the disk. Readings come in, whole or of a few projects; what differs from what is
+//! stored is written with the tags it makes stale, in one transaction; what does not differ writes nothing.
+//!
+//! One keeper at a time: names and verdicts depend on all projects, so two refreshes must not cross.
+
+mod entry;
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use muster_model::{RepoId, project::Project};
+use muster_store::{ChangeEvent, NewChange, Priority, ProjectRecord, Seq};
+use serde_json::json;
+use tokio::{sync::Mutex, task::spawn_blocking};
+
+use crate::{
+    caches::{TAG_MEMBERS, TAG_PORTFOLIO, TAG_RECOMMENDATIONS, git_key, project_tag},
+    context::Context,
+    error::AppError,
+    known::{Counters, Look, WatchState},
+    services::scan::{Others, ScanReport, ScanRequest, Watch, scan, scan_below, scan_projects, unique_names},
+};
+
+use entry::{Entry, Prints};
+
+/// Projects written in one transaction; more would keep other writers waiting.
+const BATCH: usize = 32;
+
+/// What of the portfolio a reading covers: what is missing in it is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Scope {
+    /// All roots.
+    Whole,
+    /// These projects.
+    Projects(Vec<PathBuf>),
+    /// Everything below these folders.
+    Below(Vec<PathBuf>),
+}
+
+/// What a refresh brought.
+#[derive(Debug, Default)]
+pub struct Refreshed {
+    /// Where changes of the projects that were read show, by path.
+    pub watch: Vec<(PathBuf, Watch)>,
+    /// Projects that are gone.
+    pub gone: Vec<PathBuf>,
+    /// Projects that differ from what was stored.
+    pub changed: Vec<PathBuf>,
+    /// Folders in which projects come and go, as far as the reading met them.
+    pub between: Vec<PathBuf>,
+    /// The last change written; wait for it before asking the cache.
+    pub seq: Option<Seq>,
+    /// The reading was stopped halfway; nothing was concluded from what is missing.
+    pub is_interrupted: bool,
+}
+
+/// Keeps the portfolio of this node.
+#[derive(Clone)]
+pub struct Keeper {
+    context: Context,
+    request: Arc<RwLock<ScanRequest>>,
+    entries: Arc<Mutex<BTreeMap<PathBuf, Entry>>>,
+    interrupt: Arc<AtomicBool>,
+}
+
+impl Keeper {
+    /// A keeper that knows what is stored and has read nothing yet.
+    pub async fn load(
+        context: Context,
+        request: ScanRequest,
+        interrupt: Arc<AtomicBool>,
+    ) -> Result<Self, AppError> {
+        let index = context.store.project_index(context.node).await?;
+        let ids: Vec<_> = index.iter().map(|entry| entry.id).collect();
+        let loaded = context.store.project_load(&ids).await?;
+        let undecodable: HashSet<_> = loaded.undecodable.iter().copied().collect();
+        let mut entries = BTreeMap::new();
+        for record in loaded.records {
+            entries.insert(record.project.path.clone(), Entry::of_record(&record));
+        }
+        for known in index.into_iter().filter(|known| undecodable.contains(&known.id)) {
+            entries.insert(known.path.clone(), Entry::to_be_read(known.id, known.number));
+        }
+        Ok(Self {
+            context,
+            request: Arc::new(RwLock::new(request)),
+            entries: Arc::new(Mutex::new(entries)),
+            interrupt,
+        })
+    }
+
+    /// What is asked of every reading.
+    pub fn request(&self) -> ScanRequest {
+        self.request.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Other roots or choices from now on; takes effect with the next [`Self::all`].
+    pub fn set_request(&self, request: ScanRequest) {
+        *self.request.write().unwrap_or_else(PoisonError::into_inner) = request;
+    }
+
+    /// Paths of all projects known.
+    pub async fn paths(&self) -> Vec<PathBuf> {
+        self.entries.lock().await.keys().cloned().collect()
+    }
+
+    /// Identity of the project at `path`.
+    pub async fn id_at(&self, path: &Path) -> Option<RepoId> {
+        self.entries.lock().await.get(path).map(|entry| entry.id)
+    }
+
+    /// Searches all roots and reads everything.
+    pub async fn all(&self) -> Result<Refreshed, AppError> {
+        let mut entries = self.entries.lock().await;
+        let (request, clock, interrupt) = self.reading();
+        let report = blocking(move || scan(&request, &clock, &interrupt, &mut |_| {})).await?;
+        self.context.known.counters.scans.fetch_add(1, Ordering::Relaxed);
+        let report = match report {
+            Ok(report) => report,
+            Err(AppError::RootUnreadable { .. }) => self.nothing(),
+            Err(error) => return Err(error),
+        };
+        self.apply(&mut entries, report, Scope::Whole).await
+    }
+
+    /// Reads these projects again; whoever is not there any more is gone.
+    pub async fn projects(&self, paths: Vec<PathBuf>) -> Result<Refreshed, AppError> {
+        let mut entries = self.entries.lock().await;
+        let (request, clock, interrupt) = self.reading();
+        let asked = paths.clone();
+        let report = blocking(move || scan_projects(&request, &asked, &clock, &interrupt)).await?;
+        self.apply(&mut entries, report, Scope::Projects(paths)).await
+    }
+
+    /// Looks for projects below these folders.
+    pub async fn below(&self, places: Vec<PathBuf>) -> Result<Refreshed, AppError> {
+        let mut entries = self.entries.lock().await;
+        let (request, clock, interrupt) = self.reading();
+        let asked = places.clone();
+        let report = blocking(move || scan_below(&request, &asked, &clock, &interrupt)).await?;
+        self.apply(&mut entries, report, Scope::Below(places)).await
+    }
+
+    /// Seconds since 1970 of the last commit or fetch of projects.
+    pub async fn activity(&self, paths: impl Iterator<Item = &PathBuf>) -> HashMap<PathBuf, i64> {
+        let entries = self.entries.lock().await;
+        let of = |path: &PathBuf| {
+            let project = entries.get(path)?.raw.as_ref()?;
+            let committed_at =
+                project.git.as_ref().and_then(|git| Some(git.last_commit.as_ref()?.committed_at));
+            Some((path.clone(), committed_at.max(project.fetched_at)?.as_second()))
+        };
+        paths.filter_map(of).collect()
+    }
+
+    /// Notes how projects are watched.
+    pub async fn watched(&self, states: &[(PathBuf, WatchState)]) {
+        let entries = self.entries.lock().await;
+        let looks = states.iter().filter_map(|(path, watch)| {
+            let id = entries.get(path)?.id;
+            let look = self.context.known.look(id)?;
+            Some((id, Look { watch: *watch, ..look }))
+        });
+        self.context.known.looked(looks.collect::<Vec<_>>());
+    }
+
+    fn reading(&self) -> (ScanRequest, Arc<dyn muster_model::Clock>, Arc<AtomicBool>) {
+        (self.request(), Arc::clone(&self.context.clock), Arc::clone(&self.interrupt))
+    }
+
+    fn nothing(&self) -> ScanReport {
+        ScanReport {
+            projects: Vec::new(),
+            is_interrupted: false,
+            folders_listed: 0,
+            roots: self.request().roots,
+            watch: HashMap::new(),
+            between: Vec::new(),
+        }
+    }
+
+    async fn apply(
+        &self,
+        entries: &mut BTreeMap<PathBuf, Entry>,
+        report: ScanReport,
+        scope: Scope,
+    ) -> Result<Refreshed, AppError> {
+        let counters = &self.context.known.counters;
+        Counters::add(&counters.projects_read, report.projects.len());
+        let away = self.note_roots();
+        let mut refreshed = Refreshed {
+            watch: report.watch.into_iter().collect(),
+            between: report.between,
+            is_interrupted: report.is_interrupted,
+            ..Refreshed::default()
+        };
+        if report.is_interrupted {
+            return Ok(refreshed);
+        }
+        let now = self.context.clock.now();
+        let mut touched = HashSet::new();
+        let mut has_new_members = false;
+        for project in report.projects {
+            let path = project.path.clone();
+            let entry = entries.entry(path.clone()).or_insert_with(|| {
+                has_new_members = true;
+                Entry::to_be_read(self.context.new_repo_id(), 0)
+            });
+            entry.raw = Some(Box::new(project));
+            touched.insert(path);
+        }
+        refreshed.gone = gone(entries, &scope, &touched, &away);
+        let gone: Vec<(PathBuf, Entry)> =
+            refreshed.gone.iter().filter_map(|path| entries.remove_entry(path)).collect();
+        let is_member_change = has_new_members || !gone.is_empty();
+        let looked: Vec<_> =
+            touched.iter().filter_map(|path| Some((path.clone(), entries.get(path)?.id))).collect();
+        let changed = finish(entries, &touched, if is_member_change { Which::All } else { Which::Touched });
+        let records = self.records(entries, &changed);
+        refreshed.seq = self.write(&records, &gone, is_member_change).await?;
+        // Only what is written counts as known; after a failure the next reading tries again.
+        for (path, project, prints) in changed {
+            if let Some(entry) = entries.get_mut(&path) {
+                entry.stored = Some(prints);
+                entry.name = project.name;
+            }
+            refreshed.changed.push(path);
+        }
+        Counters::add(&counters.projects_changed, refreshed.changed.len());
+        for (_, entry) in &gone {
+            self.context.known.forget(entry.id);
+        }
+        for (path, id) in looked {
+            // A project that nobody watches yet is looked at again and again.
+            let watch = self.context.known.look(id).map_or(WatchState::Polled, |look| look.watch);
+            self.context.known.looked([(id, Look { checked_at: now, watch })]);
+            let stamp = self.context.cache.stamp(&[&project_tag(id)]);
+            self.context.cache.put(&self.context.types.git_state, &git_key(&path), stamp, now);
+        }
+        Ok(refreshed)
+    }
+
+    /// Roots that cannot be read at the moment: what lies in them is not gone, only away.
+    fn note_roots(&self) -> Vec<PathBuf> {
+        let roots = self.request().roots;
+        let away: Vec<_> = roots
+            .iter()
+            .filter_map(|root| Some((root.clone(), std::fs::read_dir(root).err()?.to_string())))
+            .collect();
+        let told = away.iter().map(|(root, reason)| (root.display().to_string(), reason.clone())).collect();
+        self.context.known.update_health(|health| health.roots_away = told);
+        away.into_iter().map(|(root, _)| root).collect()
+    }
+
+    fn records(
+        &self,
+        entries: &BTreeMap<PathBuf, Entry>,
+        changed: &[(PathBuf, Project, Prints)],
+    ) -> Vec<(ProjectRecord, NewChange)> {
+        let now = self.context.clock.now();
+        let roots = self.request().roots;
+        let record = |(path, project, prints): &(PathBuf, Project, Prints)| {
+            let entry = entries.get(path)?;
+            let root = roots.iter().find(|root| path.starts_with(root)).cloned().unwrap_or_default();
+            let parts = prints.differences(entry.stored.as_ref());
+            let mut tags = vec![project_tag(entry.id), TAG_PORTFOLIO.to_owned()];
+            if parts.contains(&"recommendations") {
+                tags.push(TAG_RECOMMENDATIONS.to_owned());
+            }
+            if parts.contains(&"name") {
+                tags.push(TAG_MEMBERS.to_owned());
+            }
+            let change = NewChange {
+                entity: "project".into(),
+                entity_id: entry.id.to_string(),
+                tags,
+                event: Some(ChangeEvent {
+                    topic: "project.changed".into(),
+                    data: json!({
+                        "id": entry.id,
+                        "name": project.name,
+                        "path": path.to_string_lossy(),
+                        "what": if entry.stored.is_none() { vec!["appeared"] } else { parts },
+                    }),
+                }),
+            };
+            let record = ProjectRecord {
+                id: entry.id,
+                number: entry.number,
+                node: self.context.node,
+                root,
+                updated_at: now,
+                project: project.clone(),
+            };
+            Some((record, change))
+        };
+        changed.iter().filter_map(record).collect()
+    }
+
+    async fn write(
+        &self,
+        records: &[(ProjectRecord, NewChange)],
+        gone: &[(PathBuf, Entry)],
+        is_member_change: bool,
+    ) -> Result<Option<Seq>, AppError> {
+        let mut last = None;
+        if !gone.is_empty() {
+            let mut tx = self.context.store.begin(Priority::Background).await?;
+            let ids: Vec<_> = gone.iter().map(|(_, entry)| entry.id).collect();
+            tx.project_remove(&ids).await?;
+            for (path, entry) in gone {
+                tx.record(NewChange {
+                    entity: "project".into(),
+                    entity_id: entry.id.to_string(),
+                    tags: [TAG_PORTFOLIO, TAG_MEMBERS, TAG_RECOMMENDATIONS]
+                        .map(ToOwned::to_owned)
+                        .into_iter()
+                        .chain([project_tag(entry.id)])
+                        .collect(),
+                    event: Some(ChangeEvent {
+                        topic: "project.changed".into(),
+                        data: json!({
+                            "id": entry.id,
+                            "name": entry.name,
+                            "path": path.to_string_lossy(),
+                            "what": ["gone"],
+                        }),
+                    }),
+                });
+            }
+            last = tx.commit().await?.or(last);
+        }
+        for batch in records.chunks(BATCH) {
+            let mut tx = self.context.store.begin(Priority::Background).await?;
+            let rows: Vec<_> = batch.iter().map(|(record, _)| record.clone()).collect();
+            tx.project_put(&rows).await?;
+            for (_, change) in batch {
+                let mut change = change.clone();
+                if is_member_change && !change.tags.iter().any(|tag| tag == TAG_MEMBERS) {
+                    change.tags.push(TAG_MEMBERS.to_owned());
+                }
+                tx.record(change);
+            }
+            last = tx.commit().await?.or(last);
+        }
+        Ok(last)
+    }
+}
+
+/// Which projects are finished anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    All,
+    Touched,
+}
+
+/// Projects that should have been met and were not.
+fn gone(
+    entries: &BTreeMap<PathBuf, Entry>,
+    scope: &Scope,
+    touched: &HashSet<PathBuf>,
+    away: &[PathBuf],
+) -> Vec<PathBuf> {
+    let is_covered = |path: &Path| match scope {
+        Scope::Whole => true,
+        Scope::Projects(paths) => paths.iter().any(|covered| covered == path),
+        Scope::Below(places) => places.iter().any(|place| path.starts_with(place)),
+    };
+    entries
+        .keys()
+        .filter(|path| is_covered(path) && !touched.contains(*path))
+        .filter(|path| !away.iter().any(|root| path.starts_with(root)))
+        .cloned()
+        .collect()
+}
+
+/// Gives names and verdicts, and returns what differs from what is stored.
+fn finish(
+    entries: &BTreeMap<PathBuf, Entry>,
+    touched: &HashSet<PathBuf>,
+    which: Which,
+) -> Vec<(PathBuf, Project, Prints)> {
+    let raws = || entries.values().filter_map(|entry| entry.raw.as_deref());
+    let others = Others::new(raws());
+    let names = unique_names(entries.keys().map(PathBuf::as_path));
+    let mut changed = Vec::new();
+    for ((path, entry), name) in entries.iter().zip(names) {
+        let Some(raw) = entry.raw.as_deref() else { continue };
+        if which == Which::Touched && !touched.contains(path) {
+            continue;
+        }
+        let deletable = others.verdict(path, raw.deletable.as_ref());
+        let project = Project { name, deletable, ..raw.clone() };
+        let prints = Prints::of(&project);
+        if entry.stored.as_ref() != Some(&prints) {
+            changed.push((path.clone(), project, prints));
+        }
+    }
+    changed
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {
+    spawn_blocking(work)
+        .await
+        .map_err(|error| AppError::Internal { message: format!("reading the projects failed: {error}") })
+}

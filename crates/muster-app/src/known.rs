@@ -1,0 +1,118 @@
+//! What is known of this node's projects besides their documents: when each was last looked at and whether it is
+//! watched. Kept in memory alone, because a look that finds nothing new writes nothing.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use muster_model::{RepoId, Timestamp};
+
+/// How a project is kept fresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WatchState {
+    /// Events tell of every change.
+    Live,
+    /// Looked at again and again.
+    Polled,
+}
+
+impl WatchState {
+    /// The word used in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Polled => "polled",
+        }
+    }
+}
+
+/// What is known of one project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// When it was last read.
+    pub checked_at: Timestamp,
+    /// How it is kept fresh.
+    pub watch: WatchState,
+}
+
+/// Counts of what the portfolio did since start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Projects read from disk.
+    pub projects_read: AtomicU64,
+    /// Projects whose reading brought something new.
+    pub projects_changed: AtomicU64,
+    /// Searches through all roots.
+    pub scans: AtomicU64,
+    /// File system events that concerned a project.
+    pub events: AtomicU64,
+    /// Times that events were lost.
+    pub overflows: AtomicU64,
+}
+
+/// The state of watching as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WatchHealth {
+    /// Folders watched.
+    pub folders: usize,
+    /// Projects with events for everything.
+    pub live: usize,
+    /// Projects that are looked at again and again.
+    pub polled: usize,
+    /// What keeps events away, and what to do about it.
+    pub degraded: Option<String>,
+    /// Roots that cannot be read at the moment, with the reason.
+    pub roots_away: Vec<(String, String)>,
+    /// The first search through all roots is done.
+    pub is_scanned: bool,
+}
+
+/// All of it; cloned freely.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    looks: Arc<RwLock<HashMap<RepoId, Look>>>,
+    health: Arc<RwLock<WatchHealth>>,
+    /// Counts since start.
+    pub counters: Arc<Counters>,
+}
+
+impl Known {
+    /// The last look at a project.
+    pub fn look(&self, id: RepoId) -> Option<Look> {
+        self.looks.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    }
+
+    pub(crate) fn looked(&self, looks: impl IntoIterator<Item = (RepoId, Look)>) {
+        self.looks.write().unwrap_or_else(PoisonError::into_inner).extend(looks);
+    }
+
+    pub(crate) fn forget(&self, id: RepoId) {
+        self.looks.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// How watching goes.
+    pub fn health(&self) -> WatchHealth {
+        self.health.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn update_health(&self, change: impl FnOnce(&mut WatchHealth)) {
+        change(&mut self.health.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// How many projects are watched in which way.
+    pub(crate) fn count_looks(&self) -> (usize, usize) {
+        let looks = self.looks.read().unwrap_or_else(PoisonError::into_inner);
+        let live = looks.values().filter(|look| look.watch == WatchState::Live).count();
+        (live, looks.len() - live)
+    }
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64, count: usize) {
+        counter.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,334 @@
+//! Keeps the portfolio fresh while muster serves: file events where there are any, a look at every project when its time
+//! is up, a search through all roots now and then. Decides when something is read; what is read and written is
+//! the keeper's matter.
+
+mod pending;
+mod plan;
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use muster_git::{Purpose, WatchEvent, Watcher};
+use tokio::{sync::Notify, task::JoinHandle, time};
+
+use crate::{
+    actions::refresh::{Keeper, Refreshed},
+    caches::git_key,
+    config::WatchConfig,
+    context::Context,
+    error::AppError,
+    known::{Counters, WatchState},
+};
+
+use pending::{Due, Pending};
+use plan::Plan;
+
+/// How often it is looked whether the time of a project is up, and whether a root has come back.
+const TICK: Duration = Duration::from_secs(2);
+/// Projects looked at in one go without an event, so that those with one do not wait long.
+const POLL_BATCH: usize = 16;
+/// Reading without an event takes at most this part of the time: after a reading, the pause is as many times longer.
+const POLL_PAUSE: u32 = 99;
+
+/// The running loop.
+#[derive(Debug)]
+pub struct Live {
+    task: JoinHandle<()>,
+    control: Arc<Control>,
+}
+
+#[derive(Debug, Default)]
+struct Control {
+    pending: Pending,
+    is_search_wanted: std::sync::atomic::AtomicBool,
+    wake: Notify,
+}
+
+impl Live {
+    /// Starts. The first search begins at once, in the background.
+    pub fn start(context: Context, keeper: Keeper, config: WatchConfig) -> Self {
+        let control = Arc::new(Control::default());
+        let watcher = start_watcher(&context, &config, &control);
+        let looper = Loop {
+            context,
+            keeper,
+            plan: Plan::new(config.max_folders, watcher),
+            config,
+            control: Arc::clone(&control),
+            searched_at: None,
+            may_poll_at: Instant::now(),
+            roots_away: HashSet::new(),
+        };
+        Self { task: tokio::spawn(looper.run()), control }
+    }
+
+    /// Asks for a search through all roots, soon.
+    pub fn search(&self) {
+        self.control.is_search_wanted.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.control.wake.notify_one();
+    }
+
+    /// Asks for a look at a project, soon.
+    pub fn look_at(&self, path: &Path) {
+        self.control.pending.add_project(Arc::from(path), Instant::now());
+        self.control.wake.notify_one();
+    }
+
+    /// Stops, at the next place where it waits.
+    pub fn stop(&self) {
+        self.task.abort();
+    }
+}
+
+fn start_watcher(context: &Context, config: &WatchConfig, control: &Arc<Control>) -> Option<Watcher> {
+    if !config.events {
+        context.known.update_health(|health| {
+            health.degraded =
+                Some("file events are switched off (watch.events); everything is polled".to_owned());
+        });
+        return None;
+    }
+    let (control, counters) = (Arc::clone(control), Arc::clone(&context.known.counters));
+    let on_event = move |event| {
+        match event {
+            WatchEvent::Changed { owner, purpose: Purpose::Between, folder, name, is_folder } => {
+                let place = match (&name, is_folder) {
+                    // A folder came or went, or a file that can make its folder a project.
+                    (Some(name), true) => folder.join(name),
+                    (Some(name), false) if plan::makes_a_project(name) => folder.to_path_buf(),
+                    (None, _) => folder.parent().unwrap_or(&owner).to_owned(),
+                    (Some(_), false) => return,
+                };
+                control.pending.add_place(place, Instant::now());
+            }
+            WatchEvent::Changed { owner, .. } => {
+                Counters::add(&counters.events, 1);
+                control.pending.add_project(owner, Instant::now());
+            }
+            WatchEvent::Overflow => {
+                Counters::add(&counters.overflows, 1);
+                control.pending.overflow();
+            }
+        }
+        control.wake.notify_one();
+    };
+    match Watcher::start(on_event) {
+        Ok(watcher) => Some(watcher),
+        Err(error) => {
+            tracing::warn!(error = %error, "file events cannot be had, so everything is polled; raise fs.inotify.max_user_instances");
+            context.known.update_health(|health| {
+                health.degraded = Some(format!(
+                    "file events cannot be had ({error}), so everything is polled; raise fs.inotify.max_user_instances"
+                ));
+            });
+            None
+        }
+    }
+}
+
+struct Loop {
+    context: Context,
+    keeper: Keeper,
+    config: WatchConfig,
+    plan: Plan,
+    control: Arc<Control>,
+    searched_at: Option<Instant>,
+    may_poll_at: Instant,
+    roots_away: HashSet<PathBuf>,
+}
+
+impl Loop {
+    async fn run(mut self) {
+        self.search().await;
+        loop {
+            let now = Instant::now();
+            let wait = match self.control.pending.next_due(self.quiet()) {
+                Some(due) => due.saturating_duration_since(now).min(TICK),
+                None => TICK,
+            };
+            let _ = time::timeout(wait, self.control.wake.notified()).await;
+            if self.control.is_search_wanted.swap(false, std::sync::atomic::Ordering::Relaxed)
+                || self.is_search_due()
+                || self.has_root_moved()
+            {
+                self.search().await;
+                continue;
+            }
+            let due = self.control.pending.take(Instant::now(), self.quiet());
+            if due.is_overflow {
+                tracing::warn!("file events were lost, so all projects are looked at again");
+                self.search().await;
+                continue;
+            }
+            self.refresh(due).await;
+            self.poll().await;
+        }
+    }
+
+    fn quiet(&self) -> Duration {
+        Duration::from_millis(self.config.quiet_ms)
+    }
+
+    fn is_search_due(&self) -> bool {
+        let period = Duration::from_secs(self.config.search_seconds.max(1));
+        self.searched_at.is_none_or(|at| at.elapsed() >= period)
+    }
+
+    /// A root went away or came back since the last look.
+    fn has_root_moved(&mut self) -> bool {
+        let roots = self.keeper.request().roots;
+        let away: HashSet<_> = roots.into_iter().filter(|root| std::fs::read_dir(root).is_err()).collect();
+        let has_moved = away != self.roots_away;
+        for root in away.difference(&self.roots_away) {
+            tracing::warn!(root = %root.display(), "the root cannot be read; its projects stay as they were last seen");
+        }
+        for root in self.roots_away.difference(&away) {
+            tracing::info!(root = %root.display(), "the root can be read again");
+        }
+        self.roots_away = away;
+        has_moved
+    }
+
+    async fn search(&mut self) {
+        let begin = Instant::now();
+        match self.keeper.all().await {
+            Ok(refreshed) => {
+                if !refreshed.is_interrupted {
+                    self.context.known.update_health(|health| health.is_scanned = true);
+                }
+                tracing::info!(
+                    projects.read = refreshed.watch.len(),
+                    projects.changed = refreshed.changed.len(),
+                    projects.gone = refreshed.gone.len(),
+                    duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    "searched all roots"
+                );
+                let between = refreshed.between.clone();
+                let roots = self.keeper.request().roots;
+                self.plan.between_all(&roots, between);
+                // What came before its folders were watched went unseen; looked at once more below.
+                let unseen = self.adopt(refreshed).await;
+                self.look_once_more(unseen).await;
+            }
+            Err(error) => tracing::warn!(error = %error, "searching all roots failed"),
+        }
+        self.searched_at = Some(Instant::now());
+    }
+
+    /// Between reading a project and watching its folders a change may have slipped through.
+    async fn look_once_more(&mut self, newly_watched: Vec<PathBuf>) {
+        if newly_watched.is_empty() {
+            return;
+        }
+        match self.keeper.projects(newly_watched).await {
+            Ok(refreshed) => {
+                self.adopt(refreshed).await;
+            }
+            Err(error) => tracing::warn!(error = %error, "reading projects failed"),
+        }
+    }
+
+    async fn refresh(&mut self, due: Due) {
+        if !due.places.is_empty() {
+            self.look_for_projects(due.places).await;
+        }
+        if due.projects.is_empty() {
+            return;
+        }
+        let begin = Instant::now();
+        let paths: Vec<PathBuf> = due.projects.iter().map(|owner| owner.to_path_buf()).collect();
+        match self.keeper.projects(paths).await {
+            Ok(refreshed) => {
+                let changed: HashSet<_> = refreshed.changed.iter().cloned().collect();
+                let share = begin.elapsed() / u32::try_from(due.projects.len()).unwrap_or(1).max(1);
+                for owner in &due.projects {
+                    self.control.pending.was_read(owner, share, changed.contains(&**owner));
+                }
+                // Folders that turned up inside a project may hold further ones.
+                let places = self.plan.new_places(&refreshed.watch);
+                let newly_watched = self.adopt(refreshed).await;
+                self.look_once_more(newly_watched).await;
+                if !places.is_empty() {
+                    self.look_for_projects(places).await;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "reading projects failed; they are read again");
+                for owner in due.projects {
+                    self.control.pending.add_project(owner, Instant::now());
+                }
+                time::sleep(TICK).await;
+            }
+        }
+    }
+
+    async fn look_for_projects(&mut self, places: Vec<PathBuf>) {
+        // Watched before they are read: what comes later is told.
+        let roots = self.keeper.request().roots;
+        let places: Vec<_> =
+            places.into_iter().filter(|place| roots.iter().any(|root| place.starts_with(root))).collect();
+        match self.keeper.below(places.clone()).await {
+            Ok(refreshed) => {
+                self.plan.between_below(&roots, &places, refreshed.between.clone());
+                let newly_watched = self.adopt(refreshed).await;
+                self.look_once_more(newly_watched).await;
+            }
+            Err(error) => tracing::warn!(error = %error, "looking for projects failed"),
+        }
+    }
+
+    /// Watches what was read and forgets what is gone. Returns projects whose folders were not watched before.
+    async fn adopt(&mut self, refreshed: Refreshed) -> Vec<PathBuf> {
+        for path in &refreshed.gone {
+            self.plan.forget(path);
+        }
+        let activity: HashMap<PathBuf, i64> = self.activity(&refreshed).await;
+        let newly_watched = self.plan.adopt(refreshed.watch, &activity);
+        let states: Vec<(PathBuf, WatchState)> = self.plan.take_states();
+        self.keeper.watched(&states).await;
+        let (live, polled) = self.context.known.count_looks();
+        let (folders, degraded) = (self.plan.count(), self.plan.degraded());
+        self.context.known.update_health(|health| {
+            health.folders = folders;
+            (health.live, health.polled) = (live, polled);
+            if let Some(degraded) = degraded {
+                health.degraded = Some(degraded);
+            }
+        });
+        newly_watched
+    }
+
+    async fn activity(&self, refreshed: &Refreshed) -> HashMap<PathBuf, i64> {
+        self.keeper.activity(refreshed.watch.iter().map(|(path, _)| path)).await
+    }
+
+    /// Looks at projects whose time is up. A project with events keeps its entry until something happens or its time, the
+    /// ceiling for the case that an event was lost, is over.
+    async fn poll(&mut self) {
+        if Instant::now() < self.may_poll_at {
+            return;
+        }
+        let cache = &self.context.cache;
+        let is_due = |path: &PathBuf| {
+            cache.peek::<muster_model::Timestamp>(&self.context.types.git_state, &git_key(path)).is_none()
+        };
+        let due: Vec<PathBuf> =
+            self.keeper.paths().await.into_iter().filter(is_due).take(POLL_BATCH).collect();
+        if due.is_empty() {
+            return;
+        }
+        let begin = Instant::now();
+        let result: Result<Refreshed, AppError> = self.keeper.projects(due).await;
+        match result {
+            Ok(refreshed) => {
+                self.adopt(refreshed).await;
+            }
+            Err(error) => tracing::warn!(error = %error, "reading projects failed"),
+        }
+        self.may_poll_at = Instant::now() + begin.elapsed() * POLL_PAUSE;
+    }
+}

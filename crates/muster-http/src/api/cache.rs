@@ -1,0 +1,314 @@
+//! The cache seen from outside: what is held, how well it serves, and clearing it. Under the portfolio in the words that
+//! its clients know, under admin with everything.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
+use jiff::Timestamp;
+use muster_app::{
+    caches::{KEY_ALL_PROJECTS, KEY_RECOMMENDATIONS, KEY_SUMMARY, TAG_PORTFOLIO, body_key, project_tag},
+    events::Event,
+    services::portfolio,
+};
+use muster_cache::TypeStats;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{extract::Query, problem::Problem, state::HttpState};
+
+pub(super) fn portfolio_routes() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::new().routes(routes!(stats)).routes(routes!(invalidate)).routes(routes!(warm))
+}
+
+pub(super) fn admin_routes() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::new().routes(routes!(admin_stats)).routes(routes!(clear))
+}
+
+/// The portfolio's part of the cache.
+#[derive(Debug, Serialize, ToSchema)]
+struct PortfolioCacheView {
+    available: bool,
+    last_invalidation: Option<Timestamp>,
+    /// By name: is it held, and for how long.
+    keys: BTreeMap<&'static str, KeyView>,
+    hits: u64,
+    misses: u64,
+    hit_ratio: Option<f64>,
+    bytes: u64,
+}
+
+/// One key.
+#[derive(Debug, Serialize, ToSchema)]
+struct KeyView {
+    cached: bool,
+    ttl_seconds: Option<u64>,
+}
+
+/// How the portfolio is cached
+#[utoipa::path(get, path = "/cache/stats", tag = "portfolio", responses((status = OK, body = PortfolioCacheView)))]
+async fn stats(State(state): State<HttpState>) -> impl IntoResponse {
+    let cache = &state.context.cache;
+    let stats = cache.stats();
+    // What clients get is the ready body; the value behind it may live longer or shorter.
+    let named = [
+        ("summary", body_key("/portfolio/summary", ""), KEY_SUMMARY),
+        ("all_projects", body_key("/portfolio/projects", ""), KEY_ALL_PROJECTS),
+        ("recommendations", body_key("/portfolio/recommendations", ""), KEY_RECOMMENDATIONS),
+        ("dashboard", body_key("/portfolio/dashboard", ""), ""),
+        ("health", body_key("/portfolio/health", ""), ""),
+    ];
+    let keys = named
+        .into_iter()
+        .map(|(name, body, value)| {
+            let entry = cache.entry(&body).or_else(|| cache.entry(value));
+            let ttl_seconds = entry.as_ref().map(|entry| entry.ttl_left.as_secs());
+            (name, KeyView { cached: entry.is_some(), ttl_seconds })
+        })
+        .collect();
+    no_store(PortfolioCacheView {
+        available: true,
+        last_invalidation: stats.last_invalidation,
+        keys,
+        hits: stats.totals.hits,
+        misses: stats.totals.misses,
+        hit_ratio: stats.totals.hit_ratio(),
+        bytes: stats.totals.bytes,
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InvalidateQuery {
+    /// One project instead of all.
+    project_name: Option<String>,
+}
+
+/// What was invalidated.
+#[derive(Debug, Serialize, ToSchema)]
+struct InvalidatedView {
+    message: String,
+    project_name: Option<String>,
+}
+
+/// Forget what is cached of the portfolio, or of one project, and read it from disk again
+#[utoipa::path(
+    post, path = "/cache/invalidate", tag = "portfolio", params(("project_name" = Option<String>, Query, description = "One project instead of all")),
+    responses((status = OK, body = InvalidatedView), (status = NOT_FOUND, body = Problem))
+)]
+async fn invalidate(
+    State(state): State<HttpState>,
+    Query(InvalidateQuery { project_name }): Query<InvalidateQuery>,
+) -> Result<impl IntoResponse, Problem> {
+    let context = &state.context;
+    let message = match &project_name {
+        Some(name) => {
+            let known = portfolio::project(context, name).await?;
+            // Read before the answer, so that whoever asks next is told what is on disk now.
+            let refreshed = state.keeper.projects(vec![known.record.project.path.clone()]).await?;
+            if let Some(seq) = refreshed.seq {
+                state.followed.until(seq).await;
+            }
+            context.cache.remove_by_tag(&project_tag(known.record.id));
+            format!("{} was read again", known.record.project.name)
+        }
+        None => {
+            state.live.search();
+            "everything is forgotten, and all roots are being searched".to_owned()
+        }
+    };
+    context.cache.remove_by_tag(TAG_PORTFOLIO);
+    context.cache.remove_matching("portfolio:*");
+    context.cache.remove_matching("http:/portfolio/*");
+    tell(&state, json!({ "scope": "portfolio", "project_name": project_name }));
+    Ok(no_store(InvalidatedView { message, project_name }))
+}
+
+/// What was warmed.
+#[derive(Debug, Serialize, ToSchema)]
+struct WarmedView {
+    warmed: Vec<&'static str>,
+}
+
+/// Work out the answers that are asked for most, before they are asked for
+#[utoipa::path(post, path = "/cache/warm", tag = "portfolio", responses((status = OK, body = WarmedView)))]
+async fn warm(State(state): State<HttpState>) -> Result<impl IntoResponse, Problem> {
+    let warmed = super::portfolio::warm(&state).await?;
+    Ok(no_store(WarmedView { warmed }))
+}
+
+/// The whole cache.
+#[derive(Debug, Serialize, ToSchema)]
+struct CacheView {
+    available: bool,
+    max_bytes: u64,
+    tags: usize,
+    loads_running: usize,
+    last_invalidation: Option<Timestamp>,
+    totals: TypeView,
+    data_types: Vec<TypeView>,
+    levels: Vec<LevelView>,
+    /// Asked for most, the first the most.
+    hottest: Vec<HotView>,
+}
+
+/// One level of the cache.
+#[derive(Debug, Serialize, ToSchema)]
+struct LevelView {
+    name: &'static str,
+    available: bool,
+    entries: u64,
+    bytes: u64,
+}
+
+/// One key and how often it was asked for.
+#[derive(Debug, Serialize, ToSchema)]
+struct HotView {
+    key: String,
+    requests: u64,
+}
+
+/// Counters of one type of data since start.
+#[derive(Debug, Serialize, ToSchema)]
+struct TypeView {
+    name: &'static str,
+    hits: u64,
+    misses: u64,
+    hit_ratio: Option<f64>,
+    stale_served: u64,
+    bypassed: u64,
+    negative_hits: u64,
+    loads: u64,
+    load_failures: u64,
+    load_seconds: f64,
+    collapsed: u64,
+    early_refreshes: u64,
+    evictions: u64,
+    expirations: u64,
+    invalidations: u64,
+    oversized: u64,
+    serializations: u64,
+    compressions: u64,
+    entries: u64,
+    bytes: u64,
+    /// A TTL in seconds that follows from how often the data is asked for and changes; `null` until enough was seen.
+    suggested_ttl: Option<u64>,
+}
+
+impl TypeView {
+    fn new(stats: &TypeStats) -> Self {
+        Self {
+            name: stats.name,
+            hits: stats.hits,
+            misses: stats.misses,
+            hit_ratio: stats.hit_ratio(),
+            stale_served: stats.stale_served,
+            bypassed: stats.bypassed,
+            negative_hits: stats.negative_hits,
+            loads: stats.loads,
+            load_failures: stats.load_failures,
+            load_seconds: stats.load_time.as_secs_f64(),
+            collapsed: stats.collapsed,
+            early_refreshes: stats.early_refreshes,
+            evictions: stats.evictions,
+            expirations: stats.expirations,
+            invalidations: stats.invalidations,
+            oversized: stats.oversized,
+            serializations: stats.serializations,
+            compressions: stats.compressions,
+            entries: stats.entries,
+            bytes: stats.bytes,
+            suggested_ttl: stats.suggested_ttl.map(|ttl| ttl.as_secs()),
+        }
+    }
+}
+
+/// Everything that the cache counts
+#[utoipa::path(get, path = "/admin/cache/stats", tag = "admin", responses((status = OK, body = CacheView)))]
+async fn admin_stats(State(state): State<HttpState>) -> impl IntoResponse {
+    const HOTTEST: usize = 20;
+    let stats = state.context.cache.stats();
+    let hottest = state.context.cache.hottest(HOTTEST);
+    no_store(CacheView {
+        available: true,
+        max_bytes: stats.max_bytes,
+        tags: stats.tags,
+        loads_running: stats.loads_running,
+        last_invalidation: stats.last_invalidation,
+        data_types: stats.types.iter().map(TypeView::new).collect(),
+        levels: vec![LevelView {
+            name: "l1",
+            available: true,
+            entries: stats.totals.entries,
+            bytes: stats.totals.bytes,
+        }],
+        totals: TypeView::new(&stats.totals),
+        hottest: hottest
+            .into_iter()
+            .map(|hot| HotView { key: hot.key.to_string(), requests: hot.requests })
+            .collect(),
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClearQuery {
+    /// Only what carries this tag, such as `portfolio` or `project:repo_…`.
+    tag: Option<String>,
+    /// Only keys that match, such as `http:/portfolio/*`.
+    pattern: Option<String>,
+}
+
+/// What was cleared.
+#[derive(Debug, Serialize, ToSchema)]
+struct ClearedView {
+    message: String,
+    /// Entries, where they were counted.
+    removed: Option<usize>,
+}
+
+/// Clear the cache: all of it, by tag, or by pattern
+#[utoipa::path(
+    post, path = "/admin/cache/clear", tag = "admin", params(
+        ("tag" = Option<String>, Query, description = "Only what carries this tag, such as `portfolio` or `project:repo_…`"),
+        ("pattern" = Option<String>, Query, description = "Only keys that match, such as `http:/portfolio/*`"),
+    ),
+    responses((status = OK, body = ClearedView), (status = 422, body = Problem))
+)]
+async fn clear(
+    State(state): State<HttpState>,
+    Query(ClearQuery { tag, pattern }): Query<ClearQuery>,
+) -> Result<impl IntoResponse, Problem> {
+    let cache = &state.context.cache;
+    let view = match (&tag, &pattern) {
+        (Some(_), Some(_)) => return Err(Problem::field("pattern", "name a tag or a pattern, not both")),
+        (Some(tag), None) => {
+            cache.remove_by_tag(tag);
+            ClearedView { message: format!("what carries the tag '{tag}' is forgotten"), removed: None }
+        }
+        (None, Some(pattern)) => {
+            let removed = cache.remove_matching(pattern);
+            ClearedView { message: format!("{removed} entries matched '{pattern}'"), removed: Some(removed) }
+        }
+        (None, None) => {
+            cache.clear();
+            ClearedView { message: "the cache is empty".to_owned(), removed: None }
+        }
+    };
+    tell(&state, json!({ "scope": "cache", "tag": tag, "pattern": pattern }));
+    Ok(no_store(view))
+}
+
+fn tell(state: &HttpState, data: serde_json::Value) {
+    state.context.events.tell(Event { seq: None, topic: "cache.invalidated".to_owned(), data });
+}
+
+pub(super) fn no_store(view: impl Serialize) -> impl IntoResponse {
+    (StatusCode::OK, [(header::CACHE_CONTROL, "no-store")], Json(view))
+}

@@ -1,0 +1,116 @@
+//! Is it alive, is it ready, how is each part, and the numbers for Prometheus.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    metrics,
+    problem::{Code, Problem},
+    state::HttpState,
+};
+
+use super::cache::no_store;
+
+pub(super) fn routes() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::new().routes(routes!(health))
+}
+
+/// The paths that machines know.
+pub(super) fn short_routes() -> Router<HttpState> {
+    Router::new()
+        .route("/health", get(health))
+        .route("/api/health", get(health))
+        .route("/livez", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(prometheus))
+}
+
+/// How muster is.
+#[derive(Debug, Serialize, ToSchema)]
+struct HealthView {
+    /// `ok`, or `degraded` if some part is.
+    status: &'static str,
+    version: &'static str,
+    uptime_seconds: u64,
+    parts: BTreeMap<&'static str, PartView>,
+}
+
+/// How one part is.
+#[derive(Debug, Serialize, ToSchema)]
+struct PartView {
+    /// `ok`, `degraded` or `down`.
+    status: &'static str,
+    /// What is wrong and what to do; or a word on what is going on.
+    message: Option<String>,
+}
+
+impl PartView {
+    fn ok() -> Self {
+        Self { status: "ok", message: None }
+    }
+
+    fn degraded(message: String) -> Self {
+        Self { status: "degraded", message: Some(message) }
+    }
+}
+
+/// How each part of muster is
+#[utoipa::path(get, path = "/health", tag = "admin", responses((status = OK, body = HealthView)))]
+async fn health(State(state): State<HttpState>) -> impl IntoResponse {
+    let mut parts = BTreeMap::new();
+    let database = match muster_app::services::changes::is_ready(&state.context).await {
+        Ok(()) => PartView::ok(),
+        Err(error) => PartView { status: "down", message: Some(error.to_string()) },
+    };
+    parts.insert("database", database);
+    parts.insert("cache", PartView::ok());
+    let watch = state.context.known.health();
+    parts.insert("watching", watch.degraded.clone().map_or_else(PartView::ok, PartView::degraded));
+    let roots = match watch.roots_away.as_slice() {
+        [] => PartView::ok(),
+        away => {
+            let list: Vec<_> = away.iter().map(|(root, reason)| format!("{root}: {reason}")).collect();
+            PartView::degraded(format!(
+                "cannot be read, their projects stay as last seen: {}",
+                list.join("; ")
+            ))
+        }
+    };
+    parts.insert("roots", roots);
+    let mut scan = PartView::ok();
+    if !watch.is_scanned {
+        scan.message = Some("the first search is running; answers come from what was stored".to_owned());
+    }
+    parts.insert("portfolio", scan);
+    let is_ok = parts.values().all(|part| part.status == "ok");
+    no_store(HealthView {
+        status: if is_ok { "ok" } else { "degraded" },
+        version: state.version,
+        uptime_seconds: state.started.elapsed().as_secs(),
+        parts,
+    })
+}
+
+async fn ready(State(state): State<HttpState>) -> Response {
+    match muster_app::services::changes::is_ready(&state.context).await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => Problem::new(Code::Unavailable, error.to_string()).into_response(),
+    }
+}
+
+async fn prometheus(State(state): State<HttpState>) -> Response {
+    let text = metrics::render(&state);
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    (StatusCode::OK, [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], text)
+        .into_response()
+}

@@ -1,0 +1,71 @@
+//! Extractors whose refusals are problems. axum's own answer with plain text.
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Request, rejection::JsonRejection},
+    http::{StatusCode, request::Parts},
+};
+use serde::de::DeserializeOwned;
+
+use crate::problem::{Code, Problem};
+
+/// Parameters of the query string. Unknown ones are refused by the types themselves.
+#[derive(Debug)]
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Query::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Query(value)) => Ok(Self(value)),
+            Err(rejection) => {
+                let message = rejection.body_text();
+                let message =
+                    message.strip_prefix("Failed to deserialize query string: ").unwrap_or(&message);
+                Err(Problem::field("query string", message))
+            }
+        }
+    }
+}
+
+/// A part of the path.
+#[derive(Debug)]
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(value)) => Ok(Self(value)),
+            Err(rejection) => Err(Problem::field("path", rejection.body_text())),
+        }
+    }
+}
+
+/// A body of JSON; an empty one where the type has a default for everything.
+#[derive(Debug)]
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match axum::Json::<T>::from_request(request, state).await {
+            Ok(axum::Json(value)) => Ok(Self(value)),
+            Err(rejection) => Err(of_json(&rejection)),
+        }
+    }
+}
+
+fn of_json(rejection: &JsonRejection) -> Problem {
+    let text = rejection.body_text();
+    match rejection {
+        JsonRejection::JsonDataError(_) => Problem::field("body", text),
+        JsonRejection::MissingJsonContentType(_) => {
+            Problem::new(Code::UnsupportedMediaType, "send Content-Type: application/json")
+        }
+        _ if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::TooLarge, text),
+        _ => Problem::new(Code::BadRequest, text),
+    }
+}

@@ -1,0 +1,147 @@
+//! What every request passes, in this order: is the host ours, may the page ask, is the client within its limit, does
+//! the answer come in time. And what every answer carries: the policy for browsers, the limit, the request's id.
+
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
+
+use axum::{
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use muster_cache::limiter::{ClientKey, Cost, Decision, Outcome, client_address};
+
+use crate::{
+    problem::{Code, Problem},
+    ready::IsCheap,
+    security::check_origin,
+    state::HttpState,
+};
+
+/// What a page of ours may load and do. Styles inline, because Swagger UI sets them.
+const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+);
+const FIXED_HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+];
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Asked by machines every few seconds; not limited.
+const EXEMPT: [&str; 6] = ["/livez", "/readyz", "/metrics", "/health", "/api/health", "/api/v1/health"];
+
+static REQUESTS: AtomicU64 = AtomicU64::new(1);
+
+/// The gate.
+pub(crate) async fn pass(State(state): State<HttpState>, request: Request, next: Next) -> Response {
+    let begin = Instant::now();
+    let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = match enter(&state, &request) {
+        Err(problem) => problem.into_response(),
+        Ok(entered) => {
+            let mut response = match tokio::time::timeout(state.request_timeout, next.run(request)).await {
+                Ok(response) => response,
+                Err(_) => {
+                    let detail = format!("no answer within {} s", state.request_timeout.as_secs());
+                    Problem::new(Code::TimedOut, detail).into_response()
+                }
+            };
+            entered.leave(&state, &mut response);
+            response
+        }
+    };
+    let headers = response.headers_mut();
+    for (name, value) in FIXED_HEADERS {
+        headers.insert(name, value);
+    }
+    headers.insert(REQUEST_ID, HeaderValue::from(number));
+    state.counters.answered(response.status(), begin.elapsed());
+    if response.status().is_server_error() {
+        tracing::warn!(
+            http.method = %method,
+            http.path = path,
+            http.status = response.status().as_u16(),
+            request.id = number,
+            duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "request failed"
+        );
+    } else {
+        tracing::debug!(http.method = %method, http.path = path, http.status = response.status().as_u16(), request.id = number, "request");
+    }
+    response
+}
+
+/// A client that was let in.
+struct Entered {
+    limited: Option<(ClientKey, Decision)>,
+}
+
+fn enter(state: &HttpState, request: &Request) -> Result<Entered, Problem> {
+    state.hosts.check(request.uri(), request.headers())?;
+    check_origin(request.method(), request.headers())?;
+    let Some(limiter) = &state.limiter else { return Ok(Entered { limited: None }) };
+    if EXEMPT.contains(&request.uri().path()) {
+        return Ok(Entered { limited: None });
+    }
+    let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() else {
+        return Err(Problem::new(Code::Internal, "the address of the client is not known"));
+    };
+    let forwarded = forwarded_for(request.headers());
+    let client = ClientKey::Address(client_address(
+        peer.ip(),
+        forwarded.iter().map(String::as_str),
+        &state.trusted_proxies,
+    ));
+    let decision = limiter.check(client, Cost::Whole);
+    if decision.is_allowed() {
+        return Ok(Entered { limited: Some((client, decision)) });
+    }
+    let wait = decision.retry_after_seconds(state.context.clock.now()).unwrap_or(1);
+    let detail = match decision.outcome {
+        Outcome::Banned { .. } => {
+            format!("this client has overdrawn its limit again and again; it is heard again in {wait} s")
+        }
+        _ => format!("{} requests a window are allowed; ask again in {wait} s", decision.limit),
+    };
+    let problem =
+        Problem::new(Code::RateLimited, detail).with_header(header::RETRY_AFTER, HeaderValue::from(wait));
+    Err(limit_headers(&decision)
+        .into_iter()
+        .fold(problem, |problem, (name, value)| problem.with_header(name, value)))
+}
+
+impl Entered {
+    fn leave(self, state: &HttpState, response: &mut Response) {
+        let (Some((client, mut decision)), Some(limiter)) = (self.limited, &state.limiter) else { return };
+        if response.extensions().get::<IsCheap>().is_some() {
+            decision = limiter.refund(client);
+        }
+        response.headers_mut().extend(limit_headers(&decision));
+    }
+}
+
+fn limit_headers(decision: &Decision) -> [(HeaderName, HeaderValue); 3] {
+    [
+        (LIMIT, HeaderValue::from(decision.limit)),
+        (REMAINING, HeaderValue::from(decision.remaining)),
+        (RESET, HeaderValue::from(decision.reset_at)),
+    ]
+}
+
+fn forwarded_for(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(FORWARDED_FOR).iter();
+    values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+}

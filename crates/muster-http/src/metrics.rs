@@ -1,0 +1,141 @@
+//! The numbers for Prometheus, rendered when asked from what the parts count anyway. Labels are words of closed tables,
+//! never keys, names or addresses.
+
+use std::{
+    fmt::Write,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use axum::http::StatusCode;
+use muster_cache::TypeStats;
+
+use crate::state::HttpState;
+
+/// Requests by class of their answer.
+#[derive(Debug, Default)]
+pub struct HttpCounters {
+    by_class: [AtomicU64; 6],
+    nanos: AtomicU64,
+}
+
+impl HttpCounters {
+    pub(crate) fn answered(&self, status: StatusCode, duration: Duration) {
+        let class = usize::from(status.as_u16() / 100).min(5);
+        self.by_class[class].fetch_add(1, Ordering::Relaxed);
+        self.nanos.fetch_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
+/// All numbers in the text format of OpenMetrics 1.0.
+pub(crate) fn render(state: &HttpState) -> String {
+    let mut page = Page::default();
+    page.family("muster_build", "info", "The version that runs.");
+    page.sample("muster_build_info", &[("version", state.version)], 1);
+    page.family("muster_uptime_seconds", "gauge", "Seconds since start.");
+    page.sample("muster_uptime_seconds", &[], state.started.elapsed().as_secs());
+    http(&mut page, state);
+    cache(&mut page, state);
+    portfolio(&mut page, state);
+    limits(&mut page, state);
+    page.end()
+}
+
+fn http(page: &mut Page, state: &HttpState) {
+    page.family("muster_http_requests", "counter", "Requests answered, by class of the answer.");
+    for (class, count) in state.counters.by_class.iter().enumerate().skip(1) {
+        let class = format!("{class}xx");
+        page.sample("muster_http_requests_total", &[("class", &class)], count.load(Ordering::Relaxed));
+    }
+    page.family("muster_http_request_seconds", "counter", "Time spent on requests.");
+    let seconds = Duration::from_nanos(state.counters.nanos.load(Ordering::Relaxed)).as_secs_f64();
+    page.sample("muster_http_request_seconds_total", &[], seconds);
+    page.family("muster_event_listeners", "gauge", "Clients that hear events.");
+    page.sample("muster_event_listeners", &[], state.context.events.listeners());
+}
+
+fn cache(page: &mut Page, state: &HttpState) {
+    type Counter = (&'static str, fn(&TypeStats) -> u64);
+    const COUNTERS: [Counter; 9] = [
+        ("hits", |stats| stats.hits),
+        ("misses", |stats| stats.misses),
+        ("stale_served", |stats| stats.stale_served),
+        ("loads", |stats| stats.loads),
+        ("load_failures", |stats| stats.load_failures),
+        ("collapsed", |stats| stats.collapsed),
+        ("evictions", |stats| stats.evictions),
+        ("invalidations", |stats| stats.invalidations),
+        ("encodes", TypeStats::encodes),
+    ];
+    let stats = state.context.cache.stats();
+    for (name, read) in COUNTERS {
+        let family = format!("muster_cache_{name}");
+        page.family(&family, "counter", "Of the cache in the process, by type of data.");
+        for of in &stats.types {
+            page.sample(&format!("{family}_total"), &[("data_type", of.name), ("level", "l1")], read(of));
+        }
+    }
+    page.family("muster_cache_bytes", "gauge", "Bytes held, by type of data.");
+    for of in &stats.types {
+        page.sample("muster_cache_bytes", &[("data_type", of.name), ("level", "l1")], of.bytes);
+    }
+    page.family("muster_cache_max_bytes", "gauge", "Bytes that may be held.");
+    page.sample("muster_cache_max_bytes", &[("level", "l1")], stats.max_bytes);
+}
+
+fn portfolio(page: &mut Page, state: &HttpState) {
+    let counters = &state.context.known.counters;
+    let counts = [
+        ("muster_projects_read", "Projects read from disk.", &counters.projects_read),
+        ("muster_projects_changed", "Readings that brought something new.", &counters.projects_changed),
+        ("muster_root_searches", "Searches through all roots.", &counters.scans),
+        ("muster_file_events", "File events that concerned a project.", &counters.events),
+        ("muster_file_event_overflows", "Times that file events were lost.", &counters.overflows),
+    ];
+    for (name, help, count) in counts {
+        page.family(name, "counter", help);
+        page.sample(&format!("{name}_total"), &[], count.load(Ordering::Relaxed));
+    }
+    let watch = state.context.known.health();
+    page.family("muster_projects", "gauge", "Projects of this node, by how they are watched.");
+    page.sample("muster_projects", &[("watch", "live")], watch.live);
+    page.sample("muster_projects", &[("watch", "polled")], watch.polled);
+    page.family("muster_watched_folders", "gauge", "Folders with file events.");
+    page.sample("muster_watched_folders", &[], watch.folders);
+    page.family("muster_change_seq", "gauge", "The last change that the cache follows.");
+    page.sample("muster_change_seq", &[], state.followed.seq());
+}
+
+fn limits(page: &mut Page, state: &HttpState) {
+    let Some(limiter) = &state.limiter else { return };
+    let stats = limiter.stats();
+    page.family("muster_ratelimit_decisions", "counter", "What the limiter said to requests.");
+    for (outcome, count) in [("allowed", stats.allowed), ("limited", stats.limited), ("banned", stats.banned)]
+    {
+        page.sample("muster_ratelimit_decisions_total", &[("outcome", outcome)], count);
+    }
+    page.family("muster_ratelimit_clients", "gauge", "Clients remembered.");
+    page.sample("muster_ratelimit_clients", &[("backend", "local")], stats.clients);
+}
+
+/// A page of the text format. Our names and labels are plain words, so nothing needs escaping.
+#[derive(Debug, Default)]
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing into a string cannot fail.
+        let _ = writeln!(self.0, "# TYPE {name} {kind}\n# HELP {name} {help}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(self.0, "{name}{labels} {value}");
+    }
+
+    fn end(mut self) -> String {
+        self.0.push_str("# EOF\n");
+        self.0
+    }
+}

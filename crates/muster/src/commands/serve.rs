@@ -1,0 +1,74 @@
+//! `muster serve`: the service. Everything is put together in [`compose`]; here it is started, told where it answers, and
+//! stopped when a signal says so.
+
+use std::{net::SocketAddr, path::Path, sync::Arc, sync::atomic::AtomicBool, time::Duration};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+use crate::{
+    args::ServeArgs,
+    commands::roots_of,
+    compose::{self, Composed},
+    config::{Gathered, gather},
+    exit::Exit,
+    output,
+};
+
+/// Runs the command.
+pub(crate) fn run(args: &ServeArgs, named_config: Option<&Path>) -> anyhow::Result<Exit> {
+    let mut gathered = gather(named_config)?;
+    if let Some(listen) = args.listen {
+        gathered.config.server.listen = listen;
+    }
+    if let Some(data_dir) = &args.data_dir {
+        gathered.config.server.data_dir.clone_from(data_dir);
+    }
+    let roots = roots_of(&args.paths, &gathered.config.portfolio.roots)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let exit = runtime.block_on(serve(gathered, roots));
+    // A reading that hangs on a dead file system must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    exit
+}
+
+async fn serve(gathered: Gathered, roots: Vec<std::path::PathBuf>) -> anyhow::Result<Exit> {
+    let patience = Duration::from_secs(gathered.config.server.shutdown_seconds);
+    let interrupt = Arc::new(AtomicBool::new(false));
+    // Before anything is opened: a port that is taken is the commonest mistake.
+    let listener = muster_http::bind(gathered.config.server.listen).await?;
+    let address = listener.local_addr()?;
+    let (stop, stopped) = watch::channel(false);
+    let Composed { state, store } =
+        compose::compose(gathered, roots, address, &interrupt, stopped.clone()).await?;
+    say_where(address)?;
+    let signals = tokio::spawn(stop_on_signal(stop, interrupt));
+    let result = muster_http::serve(listener, state.clone(), stopped, patience).await;
+    state.live.stop();
+    signals.abort();
+    store.close().await;
+    result?;
+    Ok(Exit::Fine)
+}
+
+/// One line for people on stderr; stdout says the address alone, for scripts.
+fn say_where(address: SocketAddr) -> anyhow::Result<()> {
+    output::line(&format!("http://{address}"))?;
+    output::note(&format!(
+        "muster answers at http://{address}/ (documentation at http://{address}/api/docs/); Ctrl-C stops it"
+    ))
+}
+
+async fn stop_on_signal(stop: watch::Sender<bool>, interrupt: Arc<AtomicBool>) -> anyhow::Result<()> {
+    let mut signals =
+        [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
+    let [a, b, c] = &mut signals;
+    tokio::select! { _ = a.recv() => {}, _ = b.recv() => {}, _ = c.recv() => {} }
+    interrupt.store(true, std::sync::atomic::Ordering::Relaxed);
+    stop.send_replace(true);
+    tokio::select! { _ = a.recv() => {}, _ = b.recv() => {}, _ = c.recv() => {} }
+    // Asked twice: at once.
+    std::process::exit(Exit::Interrupted.code().into());
+}

@@ -1,0 +1,182 @@
+//! The composition root of the service: from the configuration to the parts that answer requests. Every choice of an
+//! implementation is made here and nowhere else.
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use muster_app::{
+    Context,
+    actions::refresh::Keeper,
+    caches,
+    config::{CacheSection, DatabaseConfig},
+    follow,
+    live::Live,
+    services::scan::{Detail, RelationChoices, ScanRequest},
+};
+use muster_cache::{
+    Cache, CacheConfig,
+    limiter::{LimitConfig, Limiter, Network, network},
+};
+use muster_http::{HostList, HttpState, Parts, api::admin::SettingView, config::RateLimitConfig};
+use muster_model::{Clock, NodeId, SystemClock};
+use muster_store::{Migrate, Store, StoreConfig};
+use tokio::sync::watch;
+
+use crate::config::{Config, Gathered, Setting};
+
+/// What is running.
+pub(crate) struct Composed {
+    pub(crate) state: HttpState,
+    pub(crate) store: Store,
+}
+
+/// Puts everything together and starts what runs in the background.
+pub(crate) async fn compose(
+    gathered: Gathered,
+    roots: Vec<PathBuf>,
+    listen: SocketAddr,
+    interrupt: &Arc<AtomicBool>,
+    stopped: watch::Receiver<bool>,
+) -> anyhow::Result<Composed> {
+    let Gathered { config, settings, .. } = gathered;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let data_dir = data_dir(&config.server.data_dir)?;
+    let store = Store::open(&store_config(&config.database, &data_dir), Arc::clone(&clock)).await?;
+    let node = node_id(&data_dir, &*clock)?;
+    let cache = cache(&config.cache, &clock);
+    let context = Context::new(store.clone(), cache, Arc::clone(&clock), Arc::new(chance), node);
+    let followed = follow::start(context.clone()).await?;
+    let keeper = Keeper::load(context.clone(), scan_request(&config, roots), Arc::clone(interrupt)).await?;
+    let live = Live::start(context.clone(), keeper.clone(), config.watch.clone());
+    let state = HttpState::new(Parts {
+        context,
+        followed,
+        keeper,
+        live,
+        stopped,
+        hosts: HostList::new(listen.ip(), &config.server.allowed_hosts),
+        trusted_proxies: networks("server.trusted_proxies", &config.server.trusted_proxies)?,
+        limiter: limiter(&config.ratelimit, &clock)?,
+        request_timeout: Duration::from_secs(config.server.request_timeout_seconds.max(1)),
+        max_body_bytes: config.server.max_body_bytes,
+        settings: settings.iter().map(setting_view).collect(),
+        version: env!("CARGO_PKG_VERSION"),
+        started: Instant::now(),
+        counters: muster_http::HttpCounters::default(),
+    });
+    Ok(Composed { state, store })
+}
+
+fn scan_request(config: &Config, roots: Vec<PathBuf>) -> ScanRequest {
+    ScanRequest {
+        roots,
+        detail: Detail::Full,
+        scan: config.scan.clone(),
+        portfolio: config.portfolio.clone(),
+        emails: muster_app::global_emails(),
+        only: None,
+        choices: RelationChoices::default(),
+    }
+}
+
+/// The folder for what is kept.
+pub(crate) fn data_dir(configured: &Path) -> anyhow::Result<PathBuf> {
+    use etcetera::BaseStrategy;
+    if !configured.as_os_str().is_empty() {
+        return Ok(std::path::absolute(configured)?);
+    }
+    let strategy =
+        etcetera::base_strategy::Xdg::new().context("the home folder is not known; name a --data-dir")?;
+    Ok(strategy.data_dir().join("muster"))
+}
+
+/// Where and how things are kept.
+pub(crate) fn store_config(config: &DatabaseConfig, data_dir: &Path) -> StoreConfig {
+    StoreConfig {
+        url: (!config.url.is_empty()).then(|| config.url.clone()),
+        data_dir: data_dir.to_owned(),
+        max_connections: config.max_connections.max(1),
+        statement_timeout: Duration::from_secs(config.statement_timeout_seconds.max(1)),
+        acquire_timeout: Duration::from_secs(config.acquire_timeout_seconds.max(1)),
+        migrate: if config.migrate { Migrate::Automatically } else { Migrate::Refuse },
+    }
+}
+
+fn cache(section: &CacheSection, clock: &Arc<dyn Clock>) -> Cache {
+    const JITTER_PERCENT: u8 = 10;
+    const EARLY_REFRESH_PERCENT: u8 = 85;
+    const NEGATIVE_TTL: Duration = Duration::from_secs(10);
+    let config = CacheConfig {
+        max_bytes: section.max_bytes,
+        max_entry_bytes: section.max_entry_bytes,
+        load_timeout: Duration::from_millis(section.load_timeout_ms),
+        soft_timeout: Duration::from_millis(section.soft_timeout_ms),
+        jitter_percent: JITTER_PERCENT,
+        early_refresh_percent: EARLY_REFRESH_PERCENT,
+        negative_ttl: NEGATIVE_TTL,
+    };
+    let chance = || {
+        let [a, b, c, d, e, f, g, h, ..] = chance();
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    };
+    Cache::new(config, &caches::data_types(section), Arc::clone(clock), chance)
+}
+
+fn limiter(config: &RateLimitConfig, clock: &Arc<dyn Clock>) -> anyhow::Result<Option<Limiter>> {
+    if !config.enabled {
+        return Ok(None);
+    }
+    let limits = LimitConfig {
+        requests: config.requests,
+        window: Duration::from_secs(config.window_seconds.max(1)),
+        allowed: networks("ratelimit.allowed", &config.allowed)?,
+        ..LimitConfig::default()
+    };
+    Ok(Some(Limiter::new(limits, Arc::clone(clock))))
+}
+
+fn networks(key: &str, texts: &[String]) -> anyhow::Result<Vec<Network>> {
+    texts.iter().map(|text| network(text).with_context(|| format!("{key} is wrong"))).collect()
+}
+
+/// The identity of this node, made once and kept in the data folder: local projects belong to the node that sees them.
+fn node_id(data_dir: &Path, clock: &dyn Clock) -> anyhow::Result<NodeId> {
+    std::fs::create_dir_all(data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
+    let path = data_dir.join("node-id");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => text
+            .trim()
+            .parse()
+            .with_context(|| format!("{} holds no id; delete it to get a new one", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let id = NodeId::new(clock.now(), chance());
+            let mut file = std::fs::File::create_new(&path)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+            writeln!(file, "{id}")?;
+            file.sync_all()?;
+            Ok(id)
+        }
+        Err(error) => bail!("cannot read {}: {error}", path.display()),
+    }
+}
+
+fn chance() -> [u8; 10] {
+    let mut bytes = [0; 10];
+    // Without the system's chance ids are told apart by their time alone, which one node's are.
+    let _ = getrandom::fill(&mut bytes);
+    bytes
+}
+
+fn setting_view(setting: &Setting) -> SettingView {
+    SettingView {
+        key: format!("{}.{}", setting.section, setting.key),
+        value: serde_json::to_value(setting.shown_value()).unwrap_or_default(),
+        origin: setting.origin.to_string(),
+    }
+}

@@ -13,6 +13,7 @@ pub mod follow;
 pub mod known;
 pub mod live;
 pub mod services;
+pub mod upkeep;
 
 pub use context::Context;
 pub use error::AppError;

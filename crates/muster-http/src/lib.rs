@@ -12,6 +12,7 @@ mod ready;
 mod security;
 mod server;
 mod state;
+mod warm;
 pub mod wire;
 
 pub use api::openapi;

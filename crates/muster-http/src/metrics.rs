@@ -67,20 +67,20 @@ fn cache(page: &mut Page, state: &HttpState) {
         ("invalidations", |stats| stats.invalidations),
         ("encodes", TypeStats::encodes),
     ];
-    let stats = state.context.cache.stats();
+    let counted = state.context.cache.stats();
     for (name, read) in COUNTERS {
         let family = format!("muster_cache_{name}");
         page.family(&family, "counter", "Of the cache in the process, by type of data.");
-        for of in &stats.types {
+        for of in &counted.types {
             page.sample(&format!("{family}_total"), &[("data_type", of.name), ("level", "l1")], read(of));
         }
     }
     page.family("muster_cache_bytes", "gauge", "Bytes held, by type of data.");
-    for of in &stats.types {
+    for of in &counted.types {
         page.sample("muster_cache_bytes", &[("data_type", of.name), ("level", "l1")], of.bytes);
     }
     page.family("muster_cache_max_bytes", "gauge", "Bytes that may be held.");
-    page.sample("muster_cache_max_bytes", &[("level", "l1")], stats.max_bytes);
+    page.sample("muster_cache_max_bytes", &[("level", "l1")], counted.max_bytes);
 }
 
 fn portfolio(page: &mut Page, state: &HttpState) {
@@ -108,14 +108,15 @@ fn portfolio(page: &mut Page, state: &HttpState) {
 
 fn limits(page: &mut Page, state: &HttpState) {
     let Some(limiter) = &state.limiter else { return };
-    let stats = limiter.stats();
+    let counted = limiter.stats();
     page.family("muster_ratelimit_decisions", "counter", "What the limiter said to requests.");
-    for (outcome, count) in [("allowed", stats.allowed), ("limited", stats.limited), ("banned", stats.banned)]
+    for (outcome, count) in
+        [("allowed", counted.allowed), ("limited", counted.limited), ("banned", counted.banned)]
     {
         page.sample("muster_ratelimit_decisions_total", &[("outcome", outcome)], count);
     }
     page.family("muster_ratelimit_clients", "gauge", "Clients remembered.");
-    page.sample("muster_ratelimit_clients", &[("backend", "local")], stats.clients);
+    page.sample("muster_ratelimit_clients", &[("backend", "local")], counted.clients);
 }
 
 /// A page of the text format. Our names and labels are plain words, so nothing needs escaping.

@@ -116,8 +116,9 @@ impl Code {
 }
 
 /// An error as clients see it.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct Problem {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemView<'a> {
     /// A stable name: `urn:muster:problem:` and the code.
     #[serde(rename = "type")]
     kind: String,
@@ -128,16 +129,28 @@ pub(crate) struct Problem {
     /// One of the closed table.
     code: &'static str,
     /// What is wrong here, and what to do.
-    detail: String,
+    detail: &'a str,
     /// The values that are wrong.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldProblem>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldProblem],
     /// Unique names to choose from.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    candidates: &'a [String],
+}
+
+/// An error on its way to a client.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    code: Code,
+    detail: String,
+    /// What few problems have; apart, because every handler's result is as large as its error.
+    more: Option<Box<More>>,
+}
+
+#[derive(Debug, Default)]
+struct More {
+    errors: Vec<FieldProblem>,
     candidates: Vec<String>,
-    #[serde(skip)]
-    of: Option<Code>,
-    #[serde(skip)]
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -153,37 +166,30 @@ pub(crate) struct FieldProblem {
 impl Problem {
     /// A problem with its own sentence.
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            kind: format!("urn:muster:problem:{}", code.as_str()),
-            title: code.title(),
-            status: code.status().as_u16(),
-            code: code.as_str(),
-            detail: detail.into(),
-            errors: Vec::new(),
-            candidates: Vec::new(),
-            of: Some(code),
-            headers: Vec::new(),
-        }
+        Self { code, detail: detail.into(), more: None }
     }
 
     /// A wrong value of the request.
     pub(crate) fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
         let (field, message) = (field.into(), message.into());
         let mut problem = Self::new(Code::Invalid, format!("{field}: {message}"));
-        problem.errors.push(FieldProblem { field, message });
+        problem.more().errors.push(FieldProblem { field, message });
         problem
     }
 
     /// With a header of its own.
-    #[must_use]
     pub(crate) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
-        self.headers.push((name, value.into()));
+        self.more().headers.push((name, value.into()));
         self
     }
 
-    /// Its code.
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    #[cfg(test)]
     pub(crate) fn code(&self) -> Code {
-        self.of.unwrap_or(Code::Internal)
+        self.code
     }
 }
 
@@ -194,7 +200,9 @@ impl From<AppError> for Problem {
             AppError::RootUnreadable { .. } => Self::new(Code::Unavailable, detail),
             AppError::NotFound { .. } => Self::new(Code::NotFound, detail),
             AppError::Ambiguous { candidates, .. } => {
-                Self { candidates, ..Self::new(Code::Ambiguous, detail) }
+                let mut problem = Self::new(Code::Ambiguous, detail);
+                problem.more().candidates = candidates;
+                problem
             }
             AppError::Invalid { field, message } => Self::field(field, message),
             AppError::Conflict { .. } => Self::new(Code::Conflict, detail),
@@ -214,14 +222,22 @@ impl From<AppError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.code().status();
-        let headers = self.headers.clone();
-        let mut response = (status, Json(self)).into_response();
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response.headers_mut().extend(headers);
+        let Self { code, detail, more } = self;
+        let More { errors, candidates, headers } = more.map(|more| *more).unwrap_or_default();
+        let view = ProblemView {
+            kind: format!("urn:muster:problem:{}", code.as_str()),
+            title: code.title(),
+            status: code.status().as_u16(),
+            code: code.as_str(),
+            detail: &detail,
+            errors: &errors,
+            candidates: &candidates,
+        };
+        let mut response = (code.status(), Json(view)).into_response();
+        let into = response.headers_mut();
+        into.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        into.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        into.extend(headers);
         response
     }
 }

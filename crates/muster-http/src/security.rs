@@ -157,30 +157,34 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(method: Method, pairs: &[(&'static str, &'static str)], is_allowed: bool) {
-        assert_eq!(check_origin(&method, &headers(pairs)).is_ok(), is_allowed, "{method} {pairs:?}");
+    fn check(method: &Method, pairs: &[(&'static str, &'static str)], is_allowed: bool) {
+        assert_eq!(check_origin(method, &headers(pairs)).is_ok(), is_allowed, "{method} {pairs:?}");
     }
 
     #[test]
     fn pages_of_other_origins_change_and_read_nothing() {
         let host = ("host", "localhost:8100");
-        check(Method::POST, &[host], true);
-        check(Method::POST, &[host, ("origin", "http://localhost:8100")], true);
+        check(&Method::POST, &[host], true);
+        check(&Method::POST, &[host, ("origin", "http://localhost:8100")], true);
         check(
-            Method::POST,
+            &Method::POST,
             &[host, ("sec-fetch-site", "same-origin"), ("origin", "http://localhost:8100")],
             true,
         );
-        check(Method::GET, &[host], true);
-        check(Method::GET, &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")], true);
-        check(Method::GET, &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")], false);
-        check(Method::GET, &[host, ("origin", "https://evil.example")], false);
-        check(Method::POST, &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")], false);
-        check(Method::POST, &[host, ("sec-fetch-site", "cross-site")], false);
-        check(Method::DELETE, &[host, ("sec-fetch-site", "same-site")], false);
-        check(Method::POST, &[host, ("origin", "http://localhost:3000")], false);
-        check(Method::PUT, &[host, ("origin", "https://evil.example")], false);
-        check(Method::POST, &[host, ("origin", "null")], false);
-        check(Method::POST, &[("origin", "http://localhost:8100")], false);
+        check(&Method::GET, &[host], true);
+        check(&Method::GET, &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")], true);
+        check(&Method::GET, &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")], false);
+        check(&Method::GET, &[host, ("origin", "https://evil.example")], false);
+        check(
+            &Method::POST,
+            &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")],
+            false,
+        );
+        check(&Method::POST, &[host, ("sec-fetch-site", "cross-site")], false);
+        check(&Method::DELETE, &[host, ("sec-fetch-site", "same-site")], false);
+        check(&Method::POST, &[host, ("origin", "http://localhost:3000")], false);
+        check(&Method::PUT, &[host, ("origin", "https://evil.example")], false);
+        check(&Method::POST, &[host, ("origin", "null")], false);
+        check(&Method::POST, &[("origin", "http://localhost:8100")], false);
     }
 }

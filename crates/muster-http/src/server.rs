@@ -6,7 +6,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use axum::Router;
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{api, state::HttpState};
+use crate::{api, state::HttpState, warm};
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,8 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
     patience: Duration,
 ) -> io::Result<()> {
+    tokio::spawn(warm::after_search(state.clone()));
+    tokio::spawn(sweep_limits(state.clone()));
     let router: Router = api::router(state);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let mut stopped = stop.clone();
@@ -54,5 +56,16 @@ pub async fn serve(
     tokio::select! {
         result = server => result,
         () = out_of_patience => Ok(()),
+    }
+}
+
+/// Forgets clients that have not asked for a while.
+async fn sweep_limits(state: HttpState) {
+    const PERIOD: Duration = Duration::from_mins(1);
+    loop {
+        tokio::time::sleep(PERIOD).await;
+        if let Some(limiter) = &state.limiter {
+            limiter.sweep();
+        }
     }
 }

@@ -10,6 +10,7 @@ pub type Word = Cow<'static, str>;
 pub mod path_text {
     use std::{
         ffi::OsString,
+        fmt::Write,
         os::unix::ffi::{OsStrExt, OsStringExt},
         path::{Path, PathBuf},
     };
@@ -48,7 +49,8 @@ pub mod path_text {
                 }
             }
             for byte in chunk.invalid() {
-                text.push_str(&format!("%{byte:02X}"));
+                // Writing into a string cannot fail.
+                let _ = write!(text, "%{byte:02X}");
             }
         }
         text

@@ -71,6 +71,23 @@ pub(crate) enum Command {
     Each(EachArgs),
     /// Answer over HTTP and keep the answers fresh
     Serve(ServeArgs),
+    /// The cache of a running server
+    Cache {
+        #[command(subcommand)]
+        command: CacheCommand,
+        #[command(flatten)]
+        server: ServerFlag,
+    },
+    /// The database of the service
+    Db {
+        #[command(subcommand)]
+        command: DbCommand,
+        /// Folder for what is kept [default: server.data_dir]
+        #[arg(long, global = true, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Print the description of the HTTP API (OpenAPI 3.1)
+    Openapi,
     /// The configuration in force
     Config {
         #[command(subcommand)]
@@ -193,6 +210,61 @@ pub(crate) struct ServeArgs {
     /// Folder for what is kept [default: server.data_dir]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServerFlag {
+    /// Address of the server
+    #[arg(
+        long,
+        global = true,
+        env = "MUSTER_SERVER",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:8100",
+        value_name = "URL"
+    )]
+    pub(crate) server: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// How well the cache serves, by type of data
+    Stats {
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Forget what is cached: all of it, by tag, or by pattern
+    Clear {
+        /// Only what carries this tag, such as portfolio or project:repo_…
+        #[arg(long, value_name = "TAG", conflicts_with = "pattern")]
+        tag: Option<String>,
+        /// Only keys that match, such as 'http:/portfolio/*'
+        #[arg(long, value_name = "PATTERN")]
+        pattern: Option<String>,
+    },
+    /// Work out the answers that are asked for most
+    Warm,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Bring the schema up to date
+    Migrate,
+    /// Say where the database is and which schema it has
+    Status {
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Write a consistent copy into a new file, while a server may be running
+    Backup {
+        /// The new file
+        file: PathBuf,
+    },
+    /// Put a copy back in place; the database before it is kept aside
+    Restore {
+        /// The copy
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -18,6 +18,7 @@ use muster_app::{
     follow,
     live::Live,
     services::scan::{Detail, RelationChoices, ScanRequest},
+    upkeep,
 };
 use muster_cache::{
     Cache, CacheConfig,
@@ -53,6 +54,7 @@ pub(crate) async fn compose(
     let context = Context::new(store.clone(), cache, Arc::clone(&clock), Arc::new(chance), node);
     let followed = follow::start(context.clone()).await?;
     let keeper = Keeper::load(context.clone(), scan_request(&config, roots), Arc::clone(interrupt)).await?;
+    tokio::spawn(upkeep::run(context.clone()));
     let live = Live::start(context.clone(), keeper.clone(), config.watch.clone());
     let state = HttpState::new(Parts {
         context,

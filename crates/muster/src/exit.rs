@@ -6,6 +6,7 @@ use muster_app::{AppError, services::scan::ScanReport};
 
 use muster_http::BindError;
 use muster_model::project::Project;
+use muster_net::ServerError;
 
 use crate::{config::ConfigError, output};
 
@@ -94,6 +95,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             }
             BindError::Other(..) => "choose another address with --listen".to_owned(),
         });
+    }
+    if let Some(ServerError::Unreachable { .. }) = error.downcast_ref() {
+        return Some("start it with `muster serve`, or name another with --server".to_owned());
     }
     match error.downcast_ref::<AppError>()? {
         AppError::RootUnreadable { .. } => {

@@ -11,7 +11,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use muster_model::{
     RepoId, Timestamp,
-    analysis::HealthStatus,
+    analysis::{HealthStatus, Potential},
     project::{Project, ProjectKind},
     recommendation::{Recommendation, Urgency},
 };
@@ -244,7 +244,7 @@ pub fn dashboard(projects: &[Known]) -> Dashboard {
             stack.filter(|item| !item.is_marginal).map(|item| item.name.clone()).collect()
         }),
         by_relation: group(&|project| one(Some(project.relation.as_str()))),
-        by_potential: group(&|project| one(summary::potential(project).map(|potential| potential.as_str()))),
+        by_potential: group(&|project| one(summary::potential(project).map(Potential::as_str))),
         by_health: group(&|project| one(health_status(project))),
     }
 }

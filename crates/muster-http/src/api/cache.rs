@@ -21,10 +21,18 @@ use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{extract::Query, problem::Problem, state::HttpState};
+use crate::{
+    extract::Query,
+    problem::{Problem, ProblemView},
+    state::HttpState,
+    warm,
+};
 
 pub(super) fn portfolio_routes() -> OpenApiRouter<HttpState> {
-    OpenApiRouter::new().routes(routes!(stats)).routes(routes!(invalidate)).routes(routes!(warm))
+    OpenApiRouter::new()
+        .routes(routes!(portfolio_stats))
+        .routes(routes!(invalidate))
+        .routes(routes!(warm_now))
 }
 
 pub(super) fn admin_routes() -> OpenApiRouter<HttpState> {
@@ -53,9 +61,9 @@ struct KeyView {
 
 /// How the portfolio is cached
 #[utoipa::path(get, path = "/cache/stats", tag = "portfolio", responses((status = OK, body = PortfolioCacheView)))]
-async fn stats(State(state): State<HttpState>) -> impl IntoResponse {
+async fn portfolio_stats(State(state): State<HttpState>) -> impl IntoResponse {
     let cache = &state.context.cache;
-    let stats = cache.stats();
+    let counted = cache.stats();
     // What clients get is the ready body; the value behind it may live longer or shorter.
     let named = [
         ("summary", body_key("/portfolio/summary", ""), KEY_SUMMARY),
@@ -74,12 +82,12 @@ async fn stats(State(state): State<HttpState>) -> impl IntoResponse {
         .collect();
     no_store(PortfolioCacheView {
         available: true,
-        last_invalidation: stats.last_invalidation,
+        last_invalidation: counted.last_invalidation,
         keys,
-        hits: stats.totals.hits,
-        misses: stats.totals.misses,
-        hit_ratio: stats.totals.hit_ratio(),
-        bytes: stats.totals.bytes,
+        hits: counted.totals.hits,
+        misses: counted.totals.misses,
+        hit_ratio: counted.totals.hit_ratio(),
+        bytes: counted.totals.bytes,
     })
 }
 
@@ -100,7 +108,7 @@ struct InvalidatedView {
 /// Forget what is cached of the portfolio, or of one project, and read it from disk again
 #[utoipa::path(
     post, path = "/cache/invalidate", tag = "portfolio", params(("project_name" = Option<String>, Query, description = "One project instead of all")),
-    responses((status = OK, body = InvalidatedView), (status = NOT_FOUND, body = Problem))
+    responses((status = OK, body = InvalidatedView), (status = NOT_FOUND, body = ProblemView))
 )]
 async fn invalidate(
     State(state): State<HttpState>,
@@ -133,14 +141,18 @@ async fn invalidate(
 /// What was warmed.
 #[derive(Debug, Serialize, ToSchema)]
 struct WarmedView {
-    warmed: Vec<&'static str>,
+    /// Answers that are at hand now.
+    loaded: usize,
+    failed: usize,
+    /// Left out, because the cache is full or time was up.
+    left: usize,
 }
 
 /// Work out the answers that are asked for most, before they are asked for
 #[utoipa::path(post, path = "/cache/warm", tag = "portfolio", responses((status = OK, body = WarmedView)))]
-async fn warm(State(state): State<HttpState>) -> Result<impl IntoResponse, Problem> {
-    let warmed = super::portfolio::warm(&state).await?;
-    Ok(no_store(WarmedView { warmed }))
+async fn warm_now(State(state): State<HttpState>) -> Result<impl IntoResponse, Problem> {
+    let warmed = warm::all(&state).await;
+    Ok::<_, Problem>(no_store(WarmedView { loaded: warmed.loaded, failed: warmed.failed, left: warmed.left }))
 }
 
 /// The whole cache.
@@ -233,22 +245,22 @@ impl TypeView {
 #[utoipa::path(get, path = "/admin/cache/stats", tag = "admin", responses((status = OK, body = CacheView)))]
 async fn admin_stats(State(state): State<HttpState>) -> impl IntoResponse {
     const HOTTEST: usize = 20;
-    let stats = state.context.cache.stats();
+    let counted = state.context.cache.stats();
     let hottest = state.context.cache.hottest(HOTTEST);
     no_store(CacheView {
         available: true,
-        max_bytes: stats.max_bytes,
-        tags: stats.tags,
-        loads_running: stats.loads_running,
-        last_invalidation: stats.last_invalidation,
-        data_types: stats.types.iter().map(TypeView::new).collect(),
+        max_bytes: counted.max_bytes,
+        tags: counted.tags,
+        loads_running: counted.loads_running,
+        last_invalidation: counted.last_invalidation,
+        data_types: counted.types.iter().map(TypeView::new).collect(),
         levels: vec![LevelView {
             name: "l1",
             available: true,
-            entries: stats.totals.entries,
-            bytes: stats.totals.bytes,
+            entries: counted.totals.entries,
+            bytes: counted.totals.bytes,
         }],
-        totals: TypeView::new(&stats.totals),
+        totals: TypeView::new(&counted.totals),
         hottest: hottest
             .into_iter()
             .map(|hot| HotView { key: hot.key.to_string(), requests: hot.requests })
@@ -279,7 +291,7 @@ struct ClearedView {
         ("tag" = Option<String>, Query, description = "Only what carries this tag, such as `portfolio` or `project:repo_…`"),
         ("pattern" = Option<String>, Query, description = "Only keys that match, such as `http:/portfolio/*`"),
     ),
-    responses((status = OK, body = ClearedView), (status = 422, body = Problem))
+    responses((status = OK, body = ClearedView), (status = 422, body = ProblemView))
 )]
 async fn clear(
     State(state): State<HttpState>,

@@ -21,7 +21,7 @@ use crate::{
 
 const DOCUMENT: &str = "/api/v1/openapi.json";
 
-pub(super) fn routes(document: OpenApi) -> Router<HttpState> {
+pub(super) fn routes(document: &OpenApi) -> Router<HttpState> {
     // The same for as long as the process lives.
     let text = document.to_pretty_json().map(Bytes::from).unwrap_or_default();
     let config = Arc::new(Config::new([Url::from(DOCUMENT)]).try_it_out_enabled(true));

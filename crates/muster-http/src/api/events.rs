@@ -19,7 +19,11 @@ use serde::Deserialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{extract::Query, problem::Problem, state::HttpState};
+use crate::{
+    extract::Query,
+    problem::{Problem, ProblemView},
+    state::HttpState,
+};
 
 /// Heart-beat, so that proxies keep the line open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -44,7 +48,7 @@ struct EventsQuery {
 /// are replayed to a client that sends `Last-Event-ID`. `resync` means: fetch anew what you show.
 #[utoipa::path(
     get, path = "/events", tag = "live", params(("topics" = Option<String>, Query, description = "Only these, separated by commas: `project`, `cache`, `registry`, or a whole name such as `project.changed`"), ("Last-Event-ID" = Option<String>, Header, description = "The last id seen")),
-    responses((status = OK, content_type = "text/event-stream", body = String), (status = 422, body = Problem))
+    responses((status = OK, content_type = "text/event-stream", body = String), (status = 422, body = ProblemView))
 )]
 async fn events(
     State(state): State<HttpState>,

@@ -6,7 +6,7 @@ mod cache;
 mod docs;
 mod events;
 mod health;
-mod portfolio;
+pub(crate) mod portfolio;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware, response::Redirect, routing::get};
 use tower_http::{
@@ -55,7 +55,7 @@ pub fn router(state: HttpState) -> Router {
         .merge(documented)
         .nest("/portfolio", portfolio)
         .merge(health::short_routes())
-        .merge(docs::routes(document))
+        .merge(docs::routes(&document))
         .route("/", get(|| async { Redirect::temporary("/api/docs/") }))
         .fallback(|| async { Problem::new(Code::NotFound, "there is no such route; /api/docs lists all") })
         .method_not_allowed_fallback(|| async {

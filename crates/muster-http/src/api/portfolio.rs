@@ -21,7 +21,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     extract::{Path, Query},
-    problem::Problem,
+    problem::{Problem, ProblemView},
     ready::ready,
     state::HttpState,
     wire::{ProjectView, RecommendationView},
@@ -129,10 +129,14 @@ impl SummaryView {
 /// The portfolio in numbers
 #[utoipa::path(get, path = "/summary", tag = "portfolio", responses((status = OK, body = SummaryView)))]
 async fn summary(State(state): State<HttpState>, headers: HeaderMap) -> Result<Response, Problem> {
+    summary_body(&state, &headers).await
+}
+
+pub(crate) async fn summary_body(state: &HttpState, headers: &HeaderMap) -> Result<Response, Problem> {
     let context = state.context.clone();
     let render = move || async move { Ok(SummaryView::new(&*portfolio::summary(&context).await?)) };
     let key = body_key("/portfolio/summary", "");
-    ready(&state, &headers, BodyKind::Summary, &key, &[TAG_PORTFOLIO], render).await
+    ready(state, headers, BodyKind::Summary, &key, &[TAG_PORTFOLIO], render).await
 }
 
 /// All projects
@@ -160,28 +164,30 @@ struct ProjectsQuery {
 /// Every project with all that is known of it
 #[utoipa::path(
     get, path = "/projects", tag = "portfolio", params(("q" = Option<String>, Query, description = "Only projects that match, such as `state:dirty stack:rust -name:old`; the language of `muster scan --query`")),
-    responses((status = OK, body = ProjectsView), (status = 422, body = Problem))
+    responses((status = OK, body = ProjectsView), (status = 422, body = ProblemView))
 )]
 async fn projects(
     State(state): State<HttpState>,
     headers: HeaderMap,
     Query(ProjectsQuery { q }): Query<ProjectsQuery>,
 ) -> Result<Response, Problem> {
-    let q = q.trim().to_owned();
-    let context = state.context.clone();
+    let q = q.trim();
     if q.is_empty() {
-        let render =
-            move || async move { Ok(ProjectsView::new(portfolio::projects(&context).await?.iter())) };
-        let key = body_key("/portfolio/projects", "");
-        return ready(&state, &headers, BodyKind::AllProjects, &key, &[TAG_PORTFOLIO, TAG_MEMBERS], render)
-            .await;
+        return projects_body(&state, &headers).await;
     }
     // Anybody can make up queries without end; their answers are not kept.
-    let query = SearchQuery::parse(&q).map_err(|error| Problem::field("q", error.message))?;
+    let query = SearchQuery::parse(q).map_err(|error| Problem::field("q", error.message))?;
     let roots = state.keeper.request().roots;
-    let known = portfolio::projects(&context).await.map_err(Problem::from)?;
+    let known = portfolio::projects(&state.context).await.map_err(Problem::from)?;
     let fits = |known: &&Known| query.matches(&ProjectDocument::new(&known.record.project, &roots));
     Ok(uncached(&ProjectsView::new(known.iter().filter(fits))))
+}
+
+pub(crate) async fn projects_body(state: &HttpState, headers: &HeaderMap) -> Result<Response, Problem> {
+    let context = state.context.clone();
+    let render = move || async move { Ok(ProjectsView::new(portfolio::projects(&context).await?.iter())) };
+    let key = body_key("/portfolio/projects", "");
+    ready(state, headers, BodyKind::AllProjects, &key, &[TAG_PORTFOLIO, TAG_MEMBERS], render).await
 }
 
 fn uncached(view: &impl Serialize) -> Response {
@@ -194,7 +200,7 @@ fn uncached(view: &impl Serialize) -> Response {
 #[utoipa::path(
     get, path = "/projects/{name}", tag = "portfolio",
     params(("name" = String, Path, description = "Name of its folder; if that is ambiguous, the shortest unique end of its path, percent-encoded")),
-    responses((status = OK, body = ProjectView), (status = NOT_FOUND, body = Problem), (status = CONFLICT, body = Problem))
+    responses((status = OK, body = ProjectView), (status = NOT_FOUND, body = ProblemView), (status = CONFLICT, body = ProblemView))
 )]
 async fn project(
     State(state): State<HttpState>,
@@ -224,6 +230,13 @@ struct RecommendationsView {
 /// What to do, the critical first
 #[utoipa::path(get, path = "/recommendations", tag = "portfolio", responses((status = OK, body = RecommendationsView)))]
 async fn recommendations(State(state): State<HttpState>, headers: HeaderMap) -> Result<Response, Problem> {
+    recommendations_body(&state, &headers).await
+}
+
+pub(crate) async fn recommendations_body(
+    state: &HttpState,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let context = state.context.clone();
     let render = move || async move {
         let list = portfolio::recommendations(&context).await?;
@@ -238,7 +251,7 @@ async fn recommendations(State(state): State<HttpState>, headers: HeaderMap) -> 
     };
     let key = body_key("/portfolio/recommendations", "");
     let tags = [TAG_RECOMMENDATIONS, TAG_MEMBERS];
-    ready(&state, &headers, BodyKind::Recommendations, &key, &tags, render).await
+    ready(state, headers, BodyKind::Recommendations, &key, &tags, render).await
 }
 
 /// The projects grouped by what one steers by.
@@ -275,6 +288,10 @@ impl GroupView {
 /// The projects grouped by need, type, stack, relation, potential and health
 #[utoipa::path(get, path = "/dashboard", tag = "portfolio", responses((status = OK, body = DashboardView)))]
 async fn dashboard(State(state): State<HttpState>, headers: HeaderMap) -> Result<Response, Problem> {
+    dashboard_body(&state, &headers).await
+}
+
+pub(crate) async fn dashboard_body(state: &HttpState, headers: &HeaderMap) -> Result<Response, Problem> {
     let context = state.context.clone();
     let render = move || async move {
         let known = portfolio::projects(&context).await?;
@@ -290,7 +307,7 @@ async fn dashboard(State(state): State<HttpState>, headers: HeaderMap) -> Result
         })
     };
     let key = body_key("/portfolio/dashboard", "");
-    ready(&state, &headers, BodyKind::AllProjects, &key, &[TAG_PORTFOLIO], render).await
+    ready(state, headers, BodyKind::AllProjects, &key, &[TAG_PORTFOLIO], render).await
 }
 
 /// Health over all projects.
@@ -318,10 +335,14 @@ struct ProjectHealthView {
 /// Health of every project, the weakest first
 #[utoipa::path(get, path = "/health", tag = "portfolio", responses((status = OK, body = PortfolioHealthView)))]
 async fn health(State(state): State<HttpState>, headers: HeaderMap) -> Result<Response, Problem> {
+    health_body(&state, &headers).await
+}
+
+pub(crate) async fn health_body(state: &HttpState, headers: &HeaderMap) -> Result<Response, Problem> {
     let context = state.context.clone();
     let render = move || async move { Ok::<_, AppError>(health_view(&portfolio::projects(&context).await?)) };
     let key = body_key("/portfolio/health", "");
-    ready(&state, &headers, BodyKind::AllProjects, &key, &[TAG_PORTFOLIO], render).await
+    ready(state, headers, BodyKind::AllProjects, &key, &[TAG_PORTFOLIO], render).await
 }
 
 fn health_view(known: &[Known]) -> PortfolioHealthView {
@@ -349,16 +370,4 @@ fn health_view(known: &[Known]) -> PortfolioHealthView {
         by_status: GroupView::list(portfolio::dashboard(known).by_health),
         projects,
     }
-}
-
-/// Works out the answers that most clients begin with. Returns their names.
-pub(super) async fn warm(state: &HttpState) -> Result<Vec<&'static str>, Problem> {
-    let none = HeaderMap::new();
-    let any = || State(state.clone());
-    summary(any(), none.clone()).await?;
-    recommendations(any(), none.clone()).await?;
-    projects(any(), none.clone(), Query(ProjectsQuery { q: String::new() })).await?;
-    dashboard(any(), none.clone()).await?;
-    health(any(), none).await?;
-    Ok(vec!["summary", "recommendations", "all_projects", "dashboard", "health"])
 }

@@ -2,10 +2,13 @@
 //! a scan with its progress bar.
 
 mod attention;
+mod cache;
 mod config;
+mod db;
 mod doctor;
 mod each;
 mod man;
+mod openapi;
 mod path;
 mod scan;
 mod serve;
@@ -43,6 +46,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         }
         Some(Command::Man { dir }) => return man::run(dir.as_deref()),
         Some(Command::Config { command }) => return config::run(command, args.config.as_deref()),
+        Some(Command::Cache { command, server }) => return cache::run(command, &server.server),
+        Some(Command::Db { command, data_dir }) => {
+            return db::run(command, data_dir.as_deref(), args.config.as_deref());
+        }
+        Some(Command::Openapi) => return openapi::run(),
         Some(Command::Serve(serve)) => return serve::run(serve, args.config.as_deref()),
         Some(Command::Doctor { output }) => return doctor::run(output.format(), args.config.as_deref()),
         _ => {}
@@ -57,7 +65,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         Some(
             Command::Completions { .. }
             | Command::Man { .. }
+            | Command::Cache { .. }
             | Command::Config { .. }
+            | Command::Db { .. }
+            | Command::Openapi
             | Command::Serve(_)
             | Command::Doctor { .. },
         ) => Ok(Exit::Fine),

@@ -1,0 +1,160 @@
+//! A running muster, asked over its own API. Speaks plain HTTP, because muster answers on loopback alone; from another
+//! machine it is reached through a tunnel. No proxy is used and no redirect followed.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, Url, redirect::Policy};
+use serde_json::Value;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_mins(1);
+/// An answer larger than this is none of muster's.
+const MAX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
+
+/// Why a server gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The address cannot be used.
+    #[error("'{address}' is no address of a server: {reason}; write it like http://127.0.0.1:8100")]
+    Address {
+        /// As given, without a password.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nobody answers there.
+    #[error("no muster answers at {address}: {reason}")]
+    Unreachable {
+        /// Where.
+        address: String,
+        /// Why, as far as known.
+        reason: String,
+    },
+    /// It answered with a problem.
+    #[error("{detail}")]
+    Problem {
+        /// The code of the closed table, where it gave one.
+        code: String,
+        /// What is wrong and what to do.
+        detail: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// What answers there is no muster.
+    #[error("what answers at {address} is no muster: {reason}")]
+    Strange {
+        /// Where.
+        address: String,
+        /// What came instead.
+        reason: String,
+    },
+}
+
+/// A running muster.
+#[derive(Debug, Clone)]
+pub struct Server {
+    base: Url,
+    client: Client,
+}
+
+impl Server {
+    /// The muster at that address; nothing is sent yet.
+    pub fn at(address: &str) -> Result<Self, ServerError> {
+        let wrong = |reason: String| ServerError::Address { address: without_password(address), reason };
+        let base: Url = address.parse().map_err(|error| wrong(format!("{error}")))?;
+        if base.scheme() != "http" {
+            return Err(wrong(format!("'{}' is not spoken here, http is", base.scheme())));
+        }
+        if base.host_str().is_none() || !base.username().is_empty() || base.password().is_some() {
+            return Err(wrong("it needs a host and takes no user".to_owned()));
+        }
+        let client = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .redirect(Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|error| wrong(error.to_string()))?;
+        Ok(Self { base, client })
+    }
+
+    /// Asks for a document.
+    pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, ServerError> {
+        self.ask(Method::GET, path, query).await
+    }
+
+    /// Asks for something to be done.
+    pub async fn post(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, ServerError> {
+        self.ask(Method::POST, path, query).await
+    }
+
+    async fn ask(&self, method: Method, path: &str, query: &[(&str, &str)]) -> Result<Value, ServerError> {
+        let mut url = self.base.clone();
+        url.set_path(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let unreachable = |error: reqwest::Error| {
+            let mut reason = error.without_url().to_string();
+            if reason.is_empty() {
+                "the connection failed".clone_into(&mut reason);
+            }
+            ServerError::Unreachable { address: self.base.to_string(), reason }
+        };
+        let mut response = self.client.request(method, url).send().await.map_err(unreachable)?;
+        let status = response.status();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
+                return Err(self.strange("its answer has no end"));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        let answer: Value = serde_json::from_slice(&bytes)
+            .map_err(|_| self.strange(&format!("status {status}, not JSON")))?;
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let text = |name: &str| answer.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
+        match text("detail") {
+            Some(detail) => Err(ServerError::Problem {
+                code: text("code").unwrap_or_default(),
+                detail,
+                status: status.as_u16(),
+            }),
+            None => Err(self.strange(&format!("status {status}"))),
+        }
+    }
+
+    fn strange(&self, reason: &str) -> ServerError {
+        ServerError::Strange { address: self.base.to_string(), reason: reason.to_owned() }
+    }
+}
+
+/// An address as it may be shown.
+fn without_password(address: &str) -> String {
+    match (address.find("://"), address.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => format!("{}://***{}", &address[..scheme], &address[at..]),
+        _ => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_cannot_be_used_are_refused_without_their_password() {
+        for (address, expected) in [
+            ("localhost", "is no address"),
+            ("https://localhost:8100", "'https' is not spoken"),
+            ("ftp://localhost", "'ftp' is not spoken"),
+            ("http://me:secret@localhost", "takes no user"),
+        ] {
+            let error = Server::at(address).expect_err(address).to_string();
+            assert!(error.contains(expected), "{address}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+        assert!(Server::at("http://127.0.0.1:8100").is_ok());
+    }
+}

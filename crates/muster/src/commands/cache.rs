@@ -1,0 +1,62 @@
+//! `muster cache`: the cache of a running server, through its API.
+
+use muster_net::Server;
+use serde_json::Value;
+
+use crate::{
+    args::{CacheCommand, Format},
+    exit::Exit,
+    output::{self, Align, Column, Table},
+};
+
+/// Runs the command.
+pub(crate) fn run(command: &CacheCommand, address: &str) -> anyhow::Result<Exit> {
+    let server = Server::at(address)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match command {
+        CacheCommand::Stats { output } => {
+            let stats = runtime.block_on(server.get("/api/v1/admin/cache/stats", &[]))?;
+            show(&stats, output.format())?;
+        }
+        CacheCommand::Clear { tag, pattern } => {
+            let query: Vec<_> = [("tag", tag), ("pattern", pattern)]
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+                .collect();
+            let answer = runtime.block_on(server.post("/api/v1/admin/cache/clear", &query))?;
+            output::line(answer["message"].as_str().unwrap_or("done"))?;
+        }
+        CacheCommand::Warm => {
+            let answer = runtime.block_on(server.post("/api/v1/portfolio/cache/warm", &[]))?;
+            output::line(&format!("{} answers are at hand", answer["loaded"]))?;
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+fn show(stats: &Value, format: Format) -> anyhow::Result<()> {
+    let types = || stats["data_types"].as_array().into_iter().flatten().chain([&stats["totals"]]);
+    match format {
+        Format::Json => return output::json(stats),
+        Format::Jsonl => return output::jsonl(types()),
+        Format::Table | Format::Csv | Format::Md => {}
+    }
+    const NUMBERS: [&str; 7] =
+        ["hits", "misses", "stale_served", "loads", "entries", "bytes", "suggested_ttl"];
+    let mut columns = vec![Column::new("type", Align::Left), Column::new("hit ratio", Align::Right)];
+    columns.extend(NUMBERS.map(|name| Column::new(name, Align::Right)));
+    let mut table = Table::new(columns);
+    for row in types() {
+        let ratio = row["hit_ratio"]
+            .as_f64()
+            .map_or_else(|| "-".to_owned(), |ratio| format!("{:.0} %", ratio * 100.0));
+        let mut cells =
+            vec![output::cell(row["name"].as_str().unwrap_or_default()).bold(), output::cell(&ratio)];
+        cells.extend(NUMBERS.map(|name| match row[name].as_u64() {
+            Some(number) => output::cell(&number.to_string()),
+            None => output::cell("-"),
+        }));
+        table.row(cells);
+    }
+    table.print(format)
+}

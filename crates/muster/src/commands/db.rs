@@ -1,0 +1,95 @@
+//! `muster db`: the database of the service, looked after from outside.
+
+use std::path::Path;
+
+use muster_store::admin::{self, SchemaStatus};
+use serde::Serialize;
+
+use crate::{
+    args::{DbCommand, Format},
+    compose::{data_dir, store_config},
+    config::gather,
+    exit::Exit,
+    output::{self, Align, Column, Table},
+};
+
+use muster_http::wire::DocumentView;
+
+/// Runs the command.
+pub(crate) fn run(command: &DbCommand, dir: Option<&Path>, named: Option<&Path>) -> anyhow::Result<Exit> {
+    let config = gather(named)?.config;
+    let dir = data_dir(dir.unwrap_or(&config.server.data_dir))?;
+    let store = store_config(&config.database, &dir);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match command {
+        DbCommand::Migrate => {
+            let status = runtime.block_on(admin::migrate(&store))?;
+            output::line(&format!("{} has schema {}", status.place, status.known))?;
+        }
+        DbCommand::Status { output } => {
+            let status = runtime.block_on(admin::status(&store))?;
+            let is_usable = status.is_usable;
+            show(status, output.format())?;
+            return Ok(if is_usable { Exit::Fine } else { Exit::Failed });
+        }
+        DbCommand::Backup { file } => {
+            runtime.block_on(admin::backup(&store, file))?;
+            output::line(&format!("copied to {}", file.display()))?;
+        }
+        DbCommand::Restore { file } => {
+            let aside = runtime.block_on(admin::restore(&store, file))?;
+            output::line(&format!("restored from {}", file.display()))?;
+            if let Some(aside) = aside {
+                output::note(&format!("what was there before is in {}", aside.display()))?;
+            }
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+#[derive(Debug, Serialize)]
+struct StatusView {
+    database: &'static str,
+    place: String,
+    /// `null` if there is none yet.
+    schema: Option<i64>,
+    known_schema: i64,
+    usable: bool,
+    outdated: bool,
+}
+
+fn show(status: SchemaStatus, format: Format) -> anyhow::Result<()> {
+    let view = StatusView {
+        database: status.kind.as_str(),
+        place: status.place,
+        schema: status.found,
+        known_schema: status.known,
+        usable: status.is_usable,
+        outdated: status.is_outdated,
+    };
+    match format {
+        Format::Json => return output::json(&DocumentView::of(view)),
+        Format::Jsonl => return output::jsonl(std::iter::once(DocumentView::of(view))),
+        Format::Table | Format::Csv | Format::Md => {}
+    }
+    let state = match (view.schema, view.usable, view.outdated) {
+        (None, ..) => "empty; the first start makes it",
+        (_, false, _) => "too new for this muster",
+        (_, _, true) => "outdated; the next start, or `muster db migrate`, brings it up to date",
+        _ => "up to date",
+    };
+    let mut table = Table::new([
+        Column::new("database", Align::Left),
+        Column::new("place", Align::Left).shrinks_to(24),
+        Column::new("schema", Align::Right),
+        Column::new("state", Align::Left),
+    ]);
+    let schema = view.schema.map_or_else(|| "none".to_owned(), |schema| schema.to_string());
+    table.row([
+        output::cell(view.database).bold(),
+        output::cell(&view.place),
+        output::cell(&schema),
+        output::cell(state),
+    ]);
+    table.print(format)
+}

@@ -25,12 +25,12 @@ run: ## what needs me: scan ROOTS="DIR DIR" (default: ~/code if it exists, else 
 
 .PHONY: test
 test: ## run all tests
-	@scripts/setup toolchain nextest fetch
+	@scripts/setup toolchain nextest postgres fetch
 	@cargo nextest run --workspace --locked
 
 .PHONY: coverage
 coverage: ## which lines of muster-cache its tests reach; fails under 90 %
-	@scripts/setup toolchain nextest coverage fetch
+	@scripts/setup toolchain nextest coverage postgres fetch
 	@scripts/coverage muster-cache 90
 
 .PHONY: check

@@ -14,7 +14,7 @@ use crate::{
     config::StoreConfig,
     error::StoreError,
     migration::{self, MIGRATIONS},
-    store::Opened,
+    opened::Opened,
 };
 
 /// A connection without work is closed after this time: firewalls forget it sooner or later.

@@ -15,7 +15,7 @@ use sea_orm::{
 };
 
 use crate::{
-    change::Seq, config::DatabaseKind, entity::project, error::StoreError, store::Store, text, tx::Tx,
+    config::DatabaseKind, entity::project, error::StoreError, sequence::Seq, store::Store, text, tx::Tx,
 };
 
 /// Version of the document's shape. Raised when [`Project`] changes so that old documents would be misread; a shape

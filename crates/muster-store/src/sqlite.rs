@@ -19,7 +19,7 @@ use crate::{
     error::StoreError,
     folder::{FolderLock, folder_create, private_file},
     migration::{self, MIGRATIONS},
-    store::Opened,
+    opened::Opened,
 };
 
 /// How long to wait for another process that holds the file: a backup, a person with the sqlite3 program.

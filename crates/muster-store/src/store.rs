@@ -4,7 +4,7 @@
 use std::{
     future::Future,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use muster_model::Clock;
@@ -12,14 +12,14 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
-    change::{self, Seq},
     config::{DatabaseKind, StoreConfig, Target},
     error::StoreError,
     folder::FolderLock,
-    gate::{Gate, Priority},
-    postgres, sqlite,
+    gate::Gate,
+    postgres,
+    sequence::{self, Seq},
+    sqlite,
     stats::{Counters, StoreStats},
-    tx::Tx,
 };
 
 /// The store. A cheap handle: clones share connections, and the data folder is let go when the last one goes.
@@ -38,17 +38,8 @@ pub(crate) struct Inner {
     pub(crate) announced: watch::Sender<Seq>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) statement_timeout: Duration,
-    acquire_timeout: Duration,
+    pub(crate) acquire_timeout: Duration,
     locks: Mutex<Vec<FolderLock>>,
-}
-
-/// What opening a database gives, of either kind.
-pub(crate) struct Opened {
-    pub(crate) reader: DatabaseConnection,
-    pub(crate) writer: DatabaseConnection,
-    /// Write transactions that may run at the same time.
-    pub(crate) writers: u32,
-    pub(crate) locks: Vec<FolderLock>,
 }
 
 impl Store {
@@ -67,7 +58,7 @@ impl Store {
                 counters.statements.fetch_add(1, Relaxed);
             });
         }
-        let head = change::head(&opened.reader).await;
+        let head = sequence::head(&opened.reader).await;
         let head = head.map_err(|error| StoreError::from_db(error, &place, config.statement_timeout))?;
         let kind = target.kind().as_str();
         tracing::debug!(store.kind = kind, store.place = %place, change.head = %head, "the store is open");
@@ -85,22 +76,6 @@ impl Store {
             locks: Mutex::new(opened.locks),
         };
         Ok(Self { inner: Arc::new(inner) })
-    }
-
-    /// Begins a transaction. On SQLite one runs at a time; on both, interactive ones are let in before background ones.
-    /// Waits as long as the configuration allows, then [`StoreError::Busy`].
-    pub async fn begin(&self, priority: Priority) -> Result<Tx, StoreError> {
-        let inner = &self.inner;
-        let asked = Instant::now();
-        let Ok(pass) = timeout(inner.acquire_timeout, inner.gate.pass(priority)).await else {
-            let reason = format!("other writes took more than {} s", inner.acquire_timeout.as_secs_f64());
-            return Err(StoreError::Busy { place: inner.place.clone(), reason });
-        };
-        let waited = asked.elapsed();
-        match Tx::begin(self.clone(), pass, waited).await {
-            Ok(tx) => Ok(tx),
-            Err(error) => Err(self.explain(error).await),
-        }
     }
 
     /// Closes all connections, of clones too, once their statements are done, and lets the data folder go.
@@ -166,7 +141,7 @@ impl Store {
     }
 
     /// A pool that gave nobody a connection is either in full use or has lost its server: ask the server.
-    async fn explain(&self, error: DbErr) -> StoreError {
+    pub(crate) async fn explain(&self, error: DbErr) -> StoreError {
         let inner = &self.inner;
         let error = StoreError::from_db(error, &inner.place, inner.statement_timeout);
         match (&error, &inner.target) {

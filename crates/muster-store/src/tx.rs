@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
+use tokio::time::timeout;
+
 use crate::{
-    change::{self, NewChange, Seq},
     config::DatabaseKind,
     error::StoreError,
-    gate::Pass,
+    gate::{Pass, Priority},
+    sequence::{self, NewChange, Seq},
     store::Store,
 };
 
@@ -32,8 +34,26 @@ struct Begun {
     at: Instant,
 }
 
+impl Store {
+    /// Begins a transaction. On SQLite one runs at a time; on both, interactive ones are let in before background ones.
+    /// Waits as long as the configuration allows, then [`StoreError::Busy`].
+    pub async fn begin(&self, priority: Priority) -> Result<Tx, StoreError> {
+        let inner = &self.inner;
+        let asked = Instant::now();
+        let Ok(pass) = timeout(inner.acquire_timeout, inner.gate.pass(priority)).await else {
+            let reason = format!("other writes took more than {} s", inner.acquire_timeout.as_secs_f64());
+            return Err(StoreError::Busy { place: inner.place.clone(), reason });
+        };
+        let waited = asked.elapsed();
+        match Tx::begin(self.clone(), pass, waited).await {
+            Ok(tx) => Ok(tx),
+            Err(error) => Err(self.explain(error).await),
+        }
+    }
+}
+
 impl Tx {
-    pub(crate) async fn begin(store: Store, pass: Pass, waited: Duration) -> Result<Self, DbErr> {
+    async fn begin(store: Store, pass: Pass, waited: Duration) -> Result<Self, DbErr> {
         // Immediate, because a transaction that reads first and then wants to write can be refused by SQLite.
         let sqlite_transaction_mode = match store.kind() {
             DatabaseKind::Sqlite => Some(SqliteTransactionMode::Immediate),
@@ -58,7 +78,7 @@ impl Tx {
         let last = match self.changes.as_slice() {
             [] => None,
             changes => {
-                let written = change::write(&self.transaction, changes, inner.clock.now()).await;
+                let written = sequence::write(&self.transaction, changes, inner.clock.now()).await;
                 Some(written.map_err(|error| self.fail(error))?)
             }
         };

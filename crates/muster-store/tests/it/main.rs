@@ -1,9 +1,16 @@
-//! The store tested through its public face: one suite that runs on both databases, and what only one of them has.
+//! The store tested through its public face: suites that run on both databases, and what only one of them has.
 
 #![cfg(test)]
 
+#[macro_use]
+mod suite;
+
+mod changes;
+mod documents;
 mod full;
 mod postgres;
+mod projects;
+mod schema;
 mod sqlite;
-mod suite;
+mod transactions;
 mod world;

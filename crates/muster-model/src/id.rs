@@ -121,9 +121,9 @@ mod tests {
     #[test]
     fn its_text_is_a_type_id() {
         let id = RepoId::new(at(1_700_000_000), [0xff; 10]);
-        assert_eq!(id.to_string(), "repo_01hf7yat00fzzbzzzzzzzzzzzz");
+        assert_eq!(id.to_string(), "repo_01hf7yat00fzzvzzzzzzzzzzzz");
         assert_eq!(id.to_string().parse(), Ok(id));
-        assert_eq!(serde_json::to_string(&id).expect("text"), "\"repo_01hf7yat00fzzbzzzzzzzzzzzz\"");
+        assert_eq!(serde_json::to_string(&id).expect("text"), "\"repo_01hf7yat00fzzvzzzzzzzzzzzz\"");
     }
 
     #[test]
@@ -139,9 +139,9 @@ mod tests {
             "",
             "repo",
             "repo_",
-            "node_01hf7yat00fzzbzzzzzzzzzzzz",
+            "node_01hf7yat00fzzvzzzzzzzzzzzz",
             "repo_81hf7yat00fzzbzzzzzzzzzzzz",
-            "repo_01HF7YAT00FZZBZZZZZZZZZZZZ",
+            "repo_01HF7YAT00FZZVZZZZZZZZZZZZ",
         ] {
             assert!(text.parse::<RepoId>().is_err(), "{text}");
         }

@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod config;
+mod counters;
 mod extract;
 mod gate;
 mod metrics;
@@ -16,7 +17,7 @@ mod warm;
 pub mod wire;
 
 pub use api::openapi;
-pub use metrics::HttpCounters;
+pub use counters::HttpCounters;
 pub use security::HostList;
 pub use server::{BindError, bind, serve};
 pub use state::{HttpState, Parts};

@@ -1,31 +1,11 @@
 //! The numbers for Prometheus, rendered when asked from what the parts count anyway. Labels are words of closed tables,
 //! never keys, names or addresses.
 
-use std::{
-    fmt::Write,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::{fmt::Write, sync::atomic::Ordering};
 
-use axum::http::StatusCode;
 use muster_cache::TypeStats;
 
 use crate::state::HttpState;
-
-/// Requests by class of their answer.
-#[derive(Debug, Default)]
-pub struct HttpCounters {
-    by_class: [AtomicU64; 6],
-    nanos: AtomicU64,
-}
-
-impl HttpCounters {
-    pub(crate) fn answered(&self, status: StatusCode, duration: Duration) {
-        let class = usize::from(status.as_u16() / 100).min(5);
-        self.by_class[class].fetch_add(1, Ordering::Relaxed);
-        self.nanos.fetch_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-}
 
 /// All numbers in the text format of OpenMetrics 1.0.
 pub(crate) fn render(state: &HttpState) -> String {
@@ -43,13 +23,11 @@ pub(crate) fn render(state: &HttpState) -> String {
 
 fn http(page: &mut Page, state: &HttpState) {
     page.family("muster_http_requests", "counter", "Requests answered, by class of the answer.");
-    for (class, count) in state.counters.by_class.iter().enumerate().skip(1) {
-        let class = format!("{class}xx");
-        page.sample("muster_http_requests_total", &[("class", &class)], count.load(Ordering::Relaxed));
+    for (class, count) in state.counters.by_class() {
+        page.sample("muster_http_requests_total", &[("class", &format!("{class}xx"))], count);
     }
     page.family("muster_http_request_seconds", "counter", "Time spent on requests.");
-    let seconds = Duration::from_nanos(state.counters.nanos.load(Ordering::Relaxed)).as_secs_f64();
-    page.sample("muster_http_request_seconds_total", &[], seconds);
+    page.sample("muster_http_request_seconds_total", &[], state.counters.time().as_secs_f64());
     page.family("muster_event_listeners", "gauge", "Clients that hear events.");
     page.sample("muster_event_listeners", &[], state.context.events.listeners());
 }

@@ -9,7 +9,7 @@ use muster_app::{Context, actions::refresh::Keeper, follow::Followed, live::Live
 use muster_cache::limiter::{Limiter, Network};
 use tokio::sync::watch;
 
-use crate::{api::admin::SettingView, metrics::HttpCounters, security::HostList};
+use crate::{counters::HttpCounters, security::HostList, wire::SettingView};
 
 /// The parts of muster that answer requests; cloned for each.
 #[derive(Clone)]

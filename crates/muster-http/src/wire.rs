@@ -531,6 +531,17 @@ impl MetadataView {
     }
 }
 
+/// One setting, without secrets.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SettingView {
+    /// `section.key`.
+    pub key: String,
+    /// Its value.
+    pub value: serde_json::Value,
+    /// Who set it: `default`, a file with its line, or an environment variable.
+    pub origin: String,
+}
+
 /// The exact bytes of a path that is not UTF-8.
 fn raw(path: &Path) -> Option<String> {
     path.to_str().is_none().then(|| percent_encode(path.as_os_str().as_bytes(), PATH_BYTES).to_string())

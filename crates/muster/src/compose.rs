@@ -24,7 +24,7 @@ use muster_cache::{
     Cache, CacheConfig,
     limiter::{LimitConfig, Limiter, Network, network},
 };
-use muster_http::{HostList, HttpState, Parts, api::admin::SettingView, config::RateLimitConfig};
+use muster_http::{HostList, HttpState, Parts, config::RateLimitConfig, wire::SettingView};
 use muster_model::{Clock, NodeId, SystemClock};
 use muster_store::{Migrate, Store, StoreConfig};
 use tokio::sync::watch;
@@ -124,8 +124,10 @@ fn cache(section: &CacheSection, clock: &Arc<dyn Clock>) -> Cache {
         negative_ttl: NEGATIVE_TTL,
     };
     let chance = || {
-        let [a, b, c, d, e, f, g, h, ..] = chance();
-        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+        let mut bytes = [0; 8];
+        // As for ids: without the system's chance there is no jitter, which is no harm.
+        let _ = getrandom::fill(&mut bytes);
+        u64::from_le_bytes(bytes)
     };
     Cache::new(config, &caches::data_types(section), Arc::clone(clock), chance)
 }

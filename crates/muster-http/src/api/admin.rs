@@ -5,23 +5,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::state::HttpState;
+use crate::{state::HttpState, wire::SettingView};
 
 use super::cache::no_store;
 
 pub(super) fn routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new().routes(routes!(config))
-}
-
-/// One setting, without secrets.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct SettingView {
-    /// `section.key`.
-    pub key: String,
-    /// Its value.
-    pub value: serde_json::Value,
-    /// Who set it: `default`, a file with its line, or an environment variable.
-    pub origin: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]

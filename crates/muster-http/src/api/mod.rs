@@ -1,7 +1,7 @@
 //! The routes: one file per resource, each with its shapes. Every resource stands below `/api/v1`; the short paths of the
 //! portfolio answer exactly as those beside them.
 
-pub mod admin;
+mod admin;
 mod cache;
 mod docs;
 mod events;

@@ -16,12 +16,15 @@ ROOTS ?= $(if $(wildcard $(HOME)/code/.),$(HOME)/code,$(abspath $(CURDIR)/..))
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# Where `make run` answers.
+LISTEN ?= 127.0.0.1:8100
+
 .PHONY: run
-run: ## what needs me: scan ROOTS="DIR DIR" (default: ~/code if it exists, else the folder above this checkout)
+run: ## start muster on the embedded defaults over ROOTS="DIR DIR" (default: ~/code if it exists, else the folder above this checkout)
 	@scripts/setup toolchain fetch
 	cargo build --release --locked --package muster
 	@echo 'looking at: $(ROOTS)' >&2
-	@$(target)/release/muster scan --attention $(ROOTS) || [ $$? -eq 4 ] # 4: some repository is listed with an error
+	@exec $(target)/release/muster serve --listen $(LISTEN) $(ROOTS)
 
 .PHONY: test
 test: ## run all tests

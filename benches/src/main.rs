@@ -1,13 +1,16 @@
-//! `make bench`: a scan of 100 warm repositories by muster and by what people use today, interleaved in one run, so
-//! that whatever else the machine does hits all alike. Prints one Markdown table; compare ratios, not times.
+//! `make bench`: a scan of 100 warm repositories by muster and by what people use today, and the service beside a bare
+//! handler, each interleaved in one run, so that whatever else the machine does hits all alike. Prints Markdown tables;
+//! compare ratios, not times.
 //!
 //! Variables: `BENCH_ROOTS` (a folder of your own repositories, else a generated corpus), `BENCH_CORPUS` (where the
-//! corpus is kept, else below the system's temporary folder), `BENCH_ROUNDS` (default 9), `MUSTER_BIN`, `GFOLD`, `GITA`.
+//! corpus is kept, else below the system's temporary folder), `BENCH_ROUNDS` (default 9), `BENCH_PARTS` (default
+//! `scan,service`), `MUSTER_BIN`, `GFOLD`, `GITA`.
 
 mod candidates;
 mod corpus;
 mod measure;
 mod report;
+mod service;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -24,11 +27,25 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
+    if std::env::args().nth(1).as_deref() == Some("bare-handler") {
+        return service::serve_bare();
+    }
     let rounds = match std::env::var("BENCH_ROUNDS") {
         Ok(text) => text.parse().context("BENCH_ROUNDS is no number")?,
         Err(_) => 9,
     };
     ensure!(rounds > 0, "BENCH_ROUNDS must be at least 1");
+    let parts = std::env::var("BENCH_PARTS").unwrap_or_else(|_| "scan,service".to_owned());
+    if parts.contains("scan") {
+        scan(rounds)?;
+    }
+    if parts.contains("service") {
+        service::run(rounds)?;
+    }
+    Ok(())
+}
+
+fn scan(rounds: usize) -> Result<()> {
     let root = match std::env::var_os("BENCH_ROOTS") {
         Some(root) => PathBuf::from(root).canonicalize().context("BENCH_ROOTS")?,
         None => corpus::ensure_built()?,

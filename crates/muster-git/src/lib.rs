@@ -15,6 +15,7 @@ mod guard;
 mod history;
 mod identity;
 mod link;
+mod memo;
 mod open;
 mod read;
 mod reading;
@@ -29,6 +30,7 @@ pub use discover::{DiscoverOptions, Found, ManifestFolder, WorkTrees, discover, 
 pub use history::Authors;
 pub use identity::{environment_leaks, global_emails};
 pub use link::{Checkout, CheckoutKind, enclosing_checkout};
+pub use memo::HistoryMemo;
 pub use read::{Depth, ReadOptions, read};
 pub use reading::Reading;
 pub use tree::{CommitTree, WorkTree};

@@ -20,6 +20,7 @@ use crate::{
     branches::{self, OtherRefs},
     error, graph, guard, history,
     link::Checkout,
+    memo::{self, HistoryMemo, Walked},
     open::{Opened, open},
     reading::Reading,
     status,
@@ -29,7 +30,7 @@ use crate::{
 };
 
 /// How much is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Depth {
     /// What `git status` and `git log -1` say, and the operation in progress.
     State,
@@ -48,6 +49,8 @@ pub struct ReadOptions<'a> {
     pub emails: &'a [String],
     /// Set by another thread to stop early.
     pub interrupt: &'a AtomicBool,
+    /// What was walked before, for whoever reads again and again.
+    pub memo: Option<&'a HistoryMemo>,
 }
 
 /// Reads the checkout.
@@ -132,24 +135,11 @@ pub(crate) fn read_nested(
         return Err(interrupted(checkout));
     }
 
-    let (mut report, mut authors, mut tags) = (None, None, None);
     let is_mirror = work_tree.is_err() && !has_remote_branches(&repo);
-    // The branches of a mirror are those of its remote; nothing there waits to be pushed.
-    let other_refs = if depth == Depth::Full { OtherRefs::Walk } else { OtherRefs::Leave };
-    if depth >= Depth::Branches && !is_mirror {
-        report = Some(
-            branches::report(&repo, other_refs, options.emails, options.interrupt)
-                .map_err(fail("cannot read the branches"))?,
-        );
-    }
-    if depth >= Depth::Branches && nesting == 0 {
-        authors = Some(history::authors(&repo, options.interrupt).map_err(fail("cannot read the history"))?);
-    }
-    if is_analyzed {
-        if work_tree.is_err() && head_id.is_some() {
-            tree = Some(Box::new(CommitTree::of_head(&repo).map_err(fail("cannot read the tree of HEAD"))?));
-        }
-        tags = Some(history::tags(&repo).map_err(fail("cannot read the tags"))?);
+    let Walked { branches: report, authors, tags } =
+        walk_history(checkout, &repo, options, depth, nesting, is_mirror)?;
+    if is_analyzed && work_tree.is_err() && head_id.is_some() {
+        tree = Some(Box::new(CommitTree::of_head(&repo).map_err(fail("cannot read the tree of HEAD"))?));
     }
     if options.interrupt.load(Ordering::Relaxed) {
         return Err(interrupted(checkout));
@@ -187,6 +177,51 @@ pub(crate) fn read_nested(
         tree,
         modified_by_untracked_only,
     })
+}
+
+/// What only the history says; from the memo, if no reference has changed.
+fn walk_history(
+    checkout: &Checkout,
+    repo: &gix::Repository,
+    options: &ReadOptions<'_>,
+    depth: Depth,
+    nesting: usize,
+    is_mirror: bool,
+) -> Result<Walked, RepoError> {
+    if depth < Depth::Branches {
+        return Ok(Walked::default());
+    }
+    let fail = |what: &'static str| move |source: gix::Error| error::from_gix(&checkout.path, what, &source);
+    let print = match options.memo {
+        Some(_) => memo::print(repo, checkout, options.emails, (depth, nesting == 0, is_mirror)).ok(),
+        None => None,
+    };
+    if let (Some(memo), Some(print)) = (options.memo, print)
+        && let Some(known) = memo.get(checkout, print)
+    {
+        return Ok(Walked::clone(&known));
+    }
+    let mut walked = Walked::default();
+    // The branches of a mirror are those of its remote; nothing there waits to be pushed.
+    let other_refs = if depth == Depth::Full { OtherRefs::Walk } else { OtherRefs::Leave };
+    if !is_mirror {
+        let report = branches::report(repo, other_refs, options.emails, options.interrupt);
+        walked.branches = Some(report.map_err(fail("cannot read the branches"))?);
+    }
+    if nesting == 0 {
+        let authors = history::authors(repo, options.interrupt);
+        walked.authors = Some(authors.map_err(fail("cannot read the history"))?);
+        if depth == Depth::Full {
+            walked.tags = Some(history::tags(repo).map_err(fail("cannot read the tags"))?);
+        }
+    }
+    // A walk that was stopped halfway is no answer to remember.
+    if let (Some(memo), Some(print)) = (options.memo, print)
+        && !options.interrupt.load(Ordering::Relaxed)
+    {
+        memo.put(checkout, print, walked.clone());
+    }
+    Ok(walked)
 }
 
 /// The index as it is on disk; an empty one where there is none yet.

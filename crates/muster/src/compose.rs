@@ -84,6 +84,7 @@ fn scan_request(config: &Config, roots: Vec<PathBuf>) -> ScanRequest {
         emails: muster_app::global_emails(),
         only: None,
         choices: RelationChoices::default(),
+        memo: Some(Arc::default()),
     }
 }
 

@@ -51,7 +51,7 @@ const FLOORS: &[(&str, &[&str])] = &[
 /// A dependency that ends in some crates: names (or beginnings of names, with `*`), homes.
 const ENDS_IN: &[(&[&str], &[&str])] = &[
     (&["anyhow", "eyre", "color-eyre"], &["muster", "xtask", "benches"]),
-    (&["axum*", "tower-http", "utoipa*", "rust-embed"], &["muster-http"]),
+    (&["axum*", "tower-http", "utoipa*", "rust-embed"], &["muster-http", "benches"]),
     (&["clap*", "comfy-table", "indicatif"], &["muster"]),
     (&["gix*", "git2", "libgit2-sys"], &["muster-git"]),
     (&["http"], &["muster-http", "muster-net"]),

@@ -121,6 +121,9 @@ impl Keeper {
         let (request, clock, interrupt) = self.reading();
         let report = blocking(move || scan(&request, &clock, &interrupt, &mut |_| {})).await?;
         self.context.known.counters.scans.fetch_add(1, Ordering::Relaxed);
+        if let Some(memo) = &self.request().memo {
+            memo.retain(Path::exists);
+        }
         let report = match report {
             Ok(report) => report,
             Err(AppError::RootUnreadable { .. }) => self.nothing(),

@@ -21,7 +21,8 @@ use std::{
 };
 
 use muster_git::{
-    Boundary, DiscoverOptions, Found, WatchFolders, WorkTrees, discover, discover_within, enclosing_checkout,
+    Boundary, DiscoverOptions, Found, HistoryMemo, WatchFolders, WorkTrees, discover, discover_within,
+    enclosing_checkout,
 };
 use muster_model::{Clock, RemoteUrl, project::Project, relation::Relation};
 
@@ -60,6 +61,8 @@ pub struct ScanRequest {
     pub only: Option<PathBuf>,
     /// Whose repositories are by the person's own word.
     pub choices: RelationChoices,
+    /// What was walked before, for whoever scans again and again.
+    pub memo: Option<Arc<HistoryMemo>>,
 }
 
 /// Whose repositories are, as the person has said; wins over every guess.
@@ -217,6 +220,7 @@ fn reader(request: &ScanRequest, boundary: &Boundary, clock: &Arc<dyn Clock>) ->
         emails: own_emails(request),
         accounts: request.portfolio.accounts.iter().map(|account| account.to_lowercase()).collect(),
         choices: request.choices.clone(),
+        memo: request.memo.clone(),
         clock: Arc::clone(clock),
     })
 }

@@ -130,6 +130,7 @@ impl Session {
             portfolio: self.config.portfolio.clone(),
             only,
             choices: RelationChoices::default(),
+            memo: None,
             emails: if detail >= Detail::Attention { muster_app::global_emails() } else { Vec::new() },
         };
         let mut bar = Bar::new(self.shows_progress);

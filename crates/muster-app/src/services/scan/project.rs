@@ -10,8 +10,8 @@ use std::{
 use jiff::SignedDuration;
 use muster_analysis::{CheckoutKind as DeletableKind, RelationInputs};
 use muster_git::{
-    Boundary, Checkout, CheckoutKind, Depth, ReadOptions, Reading, WatchFolders, WorkTree, linked_worktrees,
-    read,
+    Boundary, Checkout, CheckoutKind, Depth, HistoryMemo, ReadOptions, Reading, WatchFolders, WorkTree,
+    linked_worktrees, read,
 };
 use muster_model::{
     Clock, ErrorCode, ReadError, RepoError, SourceTree, Timestamp,
@@ -39,6 +39,7 @@ pub(super) struct Reader {
     pub(super) emails: Vec<String>,
     pub(super) accounts: Vec<String>,
     pub(super) choices: RelationChoices,
+    pub(super) memo: Option<Arc<HistoryMemo>>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -161,7 +162,12 @@ impl Reader {
             let kind = if is_bare { ProjectKind::Bare } else { ProjectKind::Repository };
             return Ok(self.empty(&checkout.path, kind).into());
         }
-        let options = ReadOptions { boundary: &self.boundary, emails: &self.emails, interrupt: stop };
+        let options = ReadOptions {
+            boundary: &self.boundary,
+            emails: &self.emails,
+            interrupt: stop,
+            memo: self.memo.as_deref(),
+        };
         let depth = match self.detail {
             Detail::Name | Detail::State => Depth::State,
             Detail::Attention => Depth::Branches,

@@ -1,0 +1,87 @@
+//! A client that costs little: one connection, one request after the other, answers with a length.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+
+pub(crate) struct Client {
+    stream: BufReader<TcpStream>,
+    host: String,
+}
+
+/// An answer.
+pub(crate) struct Answer {
+    pub(crate) etag: Option<String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
+        Ok(Self { stream: BufReader::with_capacity(256 * 1024, stream), host: address.to_string() })
+    }
+
+    pub(crate) fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Result<Answer> {
+        self.ask("GET", path, headers)
+    }
+
+    pub(crate) fn post(&mut self, path: &str) -> Result<Answer> {
+        self.ask("POST", path, &[("Content-Length", "0")])
+    }
+
+    /// The sum of a counter over its labels.
+    pub(crate) fn metric(&mut self, name: &str) -> Result<u64> {
+        let text = self.get("/metrics", &[])?.text();
+        let value = |line: &str| {
+            let rest = line.strip_prefix(name)?;
+            let rest = if rest.starts_with('{') { rest.split_once('}')?.1 } else { rest };
+            rest.strip_prefix(' ')?.parse::<u64>().ok()
+        };
+        Ok(text.lines().filter_map(value).sum())
+    }
+
+    fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Result<Answer> {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.host);
+        for (name, value) in headers {
+            request = request + name + ": " + value + "\r\n";
+        }
+        request.push_str("\r\n");
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        let status: u16 = line.split(' ').nth(1).context("no status")?.parse()?;
+        ensure!(status < 400, "{method} {path} was answered with {}", line.trim());
+        let (mut etag, mut length, mut is_chunked) = (None, 0_usize, false);
+        loop {
+            line.clear();
+            self.stream.read_line(&mut line)?;
+            let header = line.trim_end();
+            if header.is_empty() {
+                break;
+            }
+            let Some((name, value)) = header.split_once(": ") else { continue };
+            match name.to_ascii_lowercase().as_str() {
+                "etag" => etag = Some(value.to_owned()),
+                "content-length" => length = value.parse()?,
+                "transfer-encoding" => is_chunked = true,
+                _ => {}
+            }
+        }
+        ensure!(!is_chunked, "{path} comes without a length");
+        let mut body = vec![0; if status == 304 { 0 } else { length }];
+        self.stream.read_exact(&mut body)?;
+        Ok(Answer { etag, body })
+    }
+}

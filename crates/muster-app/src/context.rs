@@ -13,7 +13,10 @@ pub type Chance = Arc<dyn Fn() -> [u8; 10] + Send + Sync>;
 
 /// What muster stands on.
 #[derive(Clone)]
-pub struct Context {
+pub struct Context(Arc<Parts>);
+
+/// See [`Context`].
+pub struct Parts {
     /// What is kept.
     pub store: Store,
     /// What is at hand.
@@ -36,16 +39,8 @@ impl Context {
     /// Puts the handles together.
     pub fn new(store: Store, cache: Cache, clock: Arc<dyn Clock>, chance: Chance, node: NodeId) -> Self {
         let types = DataTypes::of(&cache);
-        Self {
-            store,
-            cache,
-            types,
-            clock,
-            chance,
-            node,
-            events: EventHub::default(),
-            known: Known::default(),
-        }
+        let (events, known) = (EventHub::default(), Known::default());
+        Self(Arc::new(Parts { store, cache, types, clock, chance, node, events, known }))
     }
 
     pub(crate) fn new_repo_id(&self) -> RepoId {
@@ -55,5 +50,13 @@ impl Context {
     /// The handle of a type that bodies of this kind are counted under.
     pub fn body_type(&self, kind: crate::caches::BodyKind) -> &DataType {
         self.types.of_body(kind)
+    }
+}
+
+impl std::ops::Deref for Context {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }

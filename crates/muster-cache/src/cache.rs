@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
-    CacheConfig, CacheStats, DataTypeConfig, Found, FoundBody, Hot, LoadError, Stamp,
+    CacheConfig, CacheStats, DataTypeConfig, Found, FoundBody, Hot, LoadError, Stamp, Status,
     body::{Body, Rendered},
     engine::{Engine, Keep, Made},
     entry::Condition,
@@ -162,6 +162,12 @@ impl Cache {
         let make = move || async move { Ok(made_body(&engine, index, render().await?).await) };
         let (body, status) = self.engine.fetch(index, key, tags, make).await?;
         Ok(FoundBody { body, status })
+    }
+
+    /// A body that is made for one answer and not kept: for what can be asked in endless ways.
+    pub fn unkept(&self, of: &DataType, rendered: Rendered) -> FoundBody {
+        let (types, loaded_at) = (Arc::clone(&self.engine.types), self.engine.time.now().wall);
+        FoundBody { body: Arc::new(Body::new(rendered, loaded_at, types, of.index)), status: Status::Bypass }
     }
 
     /// Forgets `key`; a load of it that is running will not be kept.

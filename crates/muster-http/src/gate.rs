@@ -3,6 +3,7 @@
 
 use std::{
     net::SocketAddr,
+    panic::AssertUnwindSafe,
     sync::atomic::{AtomicU64, Ordering},
     time::Instant,
 };
@@ -13,6 +14,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use futures_util::FutureExt;
 use muster_cache::limiter::{ClientKey, Cost, Decision, Outcome, client_address};
 
 use crate::{
@@ -48,12 +50,17 @@ static REQUESTS: AtomicU64 = AtomicU64::new(1);
 pub(crate) async fn pass(State(state): State<HttpState>, request: Request, next: Next) -> Response {
     let begin = Instant::now();
     let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let mut response = match enter(&state, &request) {
         Err(problem) => problem.into_response(),
         Ok(entered) => {
-            let mut response = match tokio::time::timeout(state.request_timeout, next.run(request)).await {
-                Ok(response) => response,
+            let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+            let mut response = match tokio::time::timeout(state.request_timeout, answer).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(_)) => {
+                    let detail = "the request met a mistake in muster; the log says where";
+                    Problem::new(Code::Internal, detail).into_response()
+                }
                 Err(_) => {
                     let detail = format!("no answer within {} s", state.request_timeout.as_secs());
                     Problem::new(Code::TimedOut, detail).into_response()
@@ -72,14 +79,14 @@ pub(crate) async fn pass(State(state): State<HttpState>, request: Request, next:
     if response.status().is_server_error() {
         tracing::warn!(
             http.method = %method,
-            http.path = path,
+            http.path = uri.path(),
             http.status = response.status().as_u16(),
             request.id = number,
             duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
             "request failed"
         );
     } else {
-        tracing::debug!(http.method = %method, http.path = path, http.status = response.status().as_u16(), request.id = number, "request");
+        tracing::debug!(http.method = %method, http.path = uri.path(), http.status = response.status().as_u16(), request.id = number, "request");
     }
     response
 }

@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use axum::http::HeaderMap;
 use muster_cache::warm::{WarmLimits, Warmed, warm};
 
-use crate::{api::portfolio, problem::Problem, state::HttpState};
+use crate::{api::portfolio, problem::Problem, ready::Conditions, state::HttpState};
 
 /// How often it is looked whether the first search is done.
 const TICK: Duration = Duration::from_millis(200);
@@ -37,7 +36,7 @@ impl Page {
     }
 
     async fn load(self, state: HttpState) -> Result<(), Problem> {
-        let none = HeaderMap::new();
+        let none = Conditions::default();
         match self {
             Self::Summary => portfolio::summary_body(&state, &none).await,
             Self::Recommendations => portfolio::recommendations_body(&state, &none).await,

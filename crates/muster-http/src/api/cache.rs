@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use axum::{
-    Json,
+    Json, Router,
     extract::State,
     http::{StatusCode, header},
     response::IntoResponse,
+    routing::{get, post},
 };
 use jiff::Timestamp;
 use muster_app::{
@@ -35,6 +36,13 @@ pub(super) fn portfolio_routes() -> OpenApiRouter<HttpState> {
         .routes(routes!(warm_now))
 }
 
+pub(super) fn short_routes() -> Router<HttpState> {
+    Router::new()
+        .route("/portfolio/cache/stats", get(portfolio_stats))
+        .route("/portfolio/cache/invalidate", post(invalidate))
+        .route("/portfolio/cache/warm", post(warm_now))
+}
+
 pub(super) fn admin_routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new().routes(routes!(admin_stats)).routes(routes!(clear))
 }
@@ -60,7 +68,7 @@ struct KeyView {
 }
 
 /// How the portfolio is cached
-#[utoipa::path(get, path = "/cache/stats", tag = "portfolio", responses((status = OK, body = PortfolioCacheView)))]
+#[utoipa::path(get, path = "/api/v1/portfolio/cache/stats", tag = "portfolio", responses((status = OK, body = PortfolioCacheView)))]
 async fn portfolio_stats(State(state): State<HttpState>) -> impl IntoResponse {
     let cache = &state.context.cache;
     let counted = cache.stats();
@@ -107,7 +115,7 @@ struct InvalidatedView {
 
 /// Forget what is cached of the portfolio, or of one project, and read it from disk again
 #[utoipa::path(
-    post, path = "/cache/invalidate", tag = "portfolio", params(("project_name" = Option<String>, Query, description = "One project instead of all")),
+    post, path = "/api/v1/portfolio/cache/invalidate", tag = "portfolio", params(("project_name" = Option<String>, Query, description = "One project instead of all")),
     responses((status = OK, body = InvalidatedView), (status = NOT_FOUND, body = ProblemView))
 )]
 async fn invalidate(
@@ -149,7 +157,7 @@ struct WarmedView {
 }
 
 /// Work out the answers that are asked for most, before they are asked for
-#[utoipa::path(post, path = "/cache/warm", tag = "portfolio", responses((status = OK, body = WarmedView)))]
+#[utoipa::path(post, path = "/api/v1/portfolio/cache/warm", tag = "portfolio", responses((status = OK, body = WarmedView)))]
 async fn warm_now(State(state): State<HttpState>) -> Result<impl IntoResponse, Problem> {
     let warmed = warm::all(&state).await;
     Ok::<_, Problem>(no_store(WarmedView { loaded: warmed.loaded, failed: warmed.failed, left: warmed.left }))

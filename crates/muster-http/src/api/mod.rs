@@ -9,12 +9,9 @@ mod health;
 pub(crate) mod portfolio;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware, response::Redirect, routing::get};
-use tower_http::{
-    catch_panic::CatchPanicLayer,
-    compression::{
-        CompressionLayer,
-        predicate::{NotForContentType, Predicate, SizeAbove},
-    },
+use tower_http::compression::{
+    CompressionLayer,
+    predicate::{NotForContentType, Predicate, SizeAbove},
 };
 use utoipa::{OpenApi, openapi::OpenApi as Document};
 use utoipa_axum::router::OpenApiRouter;
@@ -47,16 +44,22 @@ struct Info;
 
 /// All routes with what every request passes.
 pub fn router(state: HttpState) -> Router {
-    let (documented, document) = documented().split_for_parts();
-    let portfolio: Router<HttpState> = portfolio_routes().split_for_parts().0;
-    let plain = SizeAbove::new(LEAST_COMPRESSED).and(NotForContentType::SSE);
-    let max_body_bytes = state.max_body_bytes;
-    Router::new()
+    let (documented, _) = documented().split_for_parts();
+    let (ready, _) = ready_routes().split_for_parts();
+    let worth_it = SizeAbove::new(LEAST_COMPRESSED).and(NotForContentType::SSE);
+    let rest = Router::new()
         .merge(documented)
-        .nest("/portfolio", portfolio)
+        .merge(cache::short_routes())
         .merge(health::short_routes())
-        .merge(docs::routes(&document))
+        .merge(docs::routes(&openapi()))
         .route("/", get(|| async { Redirect::temporary("/api/docs/") }))
+        .layer(CompressionLayer::new().no_br().no_deflate().compress_when(worth_it))
+        .layer(DefaultBodyLimit::max(state.max_body_bytes));
+    Router::new()
+        // These take no body and carry their encoding already; each layer that they pass costs a hit some.
+        .merge(ready)
+        .merge(portfolio::short_routes())
+        .merge(rest)
         .fallback(|| async { Problem::new(Code::NotFound, "there is no such route; /api/docs lists all") })
         .method_not_allowed_fallback(|| async {
             Problem::new(
@@ -64,32 +67,27 @@ pub fn router(state: HttpState) -> Router {
                 "the route does not take this method; /api/docs lists what it takes",
             )
         })
-        // Ready bodies carry their encoding already and pass through.
-        .layer(CompressionLayer::new().no_br().no_deflate().compress_when(plain))
-        .layer(DefaultBodyLimit::max(max_body_bytes))
-        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
-            use axum::response::IntoResponse;
-            Problem::new(Code::Internal, "the request met a mistake in muster; the log says where")
-                .into_response()
-        }))
         .layer(middleware::from_fn_with_state(state.clone(), gate::pass))
         .with_state(state)
 }
 
+/// Routes that answer from ready bodies.
+fn ready_routes() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::with_openapi(Info::openapi()).merge(portfolio::routes())
+}
+
 fn documented() -> OpenApiRouter<HttpState> {
-    OpenApiRouter::with_openapi(Info::openapi())
-        .nest("/api/v1/portfolio", portfolio_routes())
+    OpenApiRouter::new()
+        .merge(cache::portfolio_routes())
         .nest("/api/v1", admin::routes())
         .nest("/api/v1", cache::admin_routes())
         .nest("/api/v1", events::routes())
         .nest("/api/v1", health::routes())
 }
 
-fn portfolio_routes() -> OpenApiRouter<HttpState> {
-    portfolio::routes().merge(cache::portfolio_routes())
-}
-
 /// The description of the API.
 pub fn openapi() -> Document {
-    documented().split_for_parts().1
+    let (_, mut document) = ready_routes().split_for_parts();
+    document.merge(documented().split_for_parts().1);
+    document
 }

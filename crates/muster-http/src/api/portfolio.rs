@@ -1,10 +1,6 @@
 //! The local projects: a summary, each of them, what to do, and views of the same data.
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode, header},
-    response::Response,
-};
+use axum::{Router, extract::State, response::Response, routing::get};
 use jiff::Timestamp;
 use muster_app::{
     AppError,
@@ -22,11 +18,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     extract::{Path, Query},
     problem::{Problem, ProblemView},
-    ready::ready,
+    ready::{Conditions, ready, unkept},
     state::HttpState,
     wire::{ProjectView, RecommendationView},
 };
 
+/// Below `/api/v1`, documented.
 pub(super) fn routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
         .routes(routes!(summary))
@@ -35,6 +32,17 @@ pub(super) fn routes() -> OpenApiRouter<HttpState> {
         .routes(routes!(recommendations))
         .routes(routes!(dashboard))
         .routes(routes!(health))
+}
+
+/// The same under the short names. Whole paths, because a nested router rewrites every request.
+pub(super) fn short_routes() -> Router<HttpState> {
+    Router::new()
+        .route("/portfolio/summary", get(summary))
+        .route("/portfolio/projects", get(projects))
+        .route("/portfolio/projects/{name}", get(project))
+        .route("/portfolio/recommendations", get(recommendations))
+        .route("/portfolio/dashboard", get(dashboard))
+        .route("/portfolio/health", get(health))
 }
 
 /// The portfolio in numbers.
@@ -127,16 +135,16 @@ impl SummaryView {
 }
 
 /// The portfolio in numbers
-#[utoipa::path(get, path = "/summary", tag = "portfolio", responses((status = OK, body = SummaryView)))]
-async fn summary(State(state): State<HttpState>, headers: HeaderMap) -> Result<Response, Problem> {
-    summary_body(&state, &headers).await
+#[utoipa::path(get, path = "/api/v1/portfolio/summary", tag = "portfolio", responses((status = OK, body = SummaryView)))]
+async fn summary(State(state): State<HttpState>, conditions: Conditions) -> Result<Response, Problem> {
+    summary_body(&state, &conditions).await
 }
 
-pub(crate) async fn summary_body(state: &HttpState, headers: &HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn summary_body(state: &HttpState, conditions: &Conditions) -> Result<Response, Problem> {
     let context = state.context.clone();
     let render = move || async move { Ok(SummaryView::new(&*portfolio::summary(&context).await?)) };
     let key = body_key("/portfolio/summary", "");
-    ready(state, headers, BodyKind::Summary, &key, &[TAG_PORTFOLIO], render).await
+    ready(state, conditions, BodyKind::Summary, &key, &[TAG_PORTFOLIO], render).await
 }
 
 /// All projects
@@ -163,48 +171,42 @@ struct ProjectsQuery {
 
 /// Every project with all that is known of it
 #[utoipa::path(
-    get, path = "/projects", tag = "portfolio", params(("q" = Option<String>, Query, description = "Only projects that match, such as `state:dirty stack:rust -name:old`; the language of `muster scan --query`")),
+    get, path = "/api/v1/portfolio/projects", tag = "portfolio", params(("q" = Option<String>, Query, description = "Only projects that match, such as `state:dirty stack:rust -name:old`; the language of `muster scan --query`")),
     responses((status = OK, body = ProjectsView), (status = 422, body = ProblemView))
 )]
 async fn projects(
     State(state): State<HttpState>,
-    headers: HeaderMap,
+    conditions: Conditions,
     Query(ProjectsQuery { q }): Query<ProjectsQuery>,
 ) -> Result<Response, Problem> {
     let q = q.trim();
     if q.is_empty() {
-        return projects_body(&state, &headers).await;
+        return projects_body(&state, &conditions).await;
     }
     // Anybody can make up queries without end; their answers are not kept.
     let query = SearchQuery::parse(q).map_err(|error| Problem::field("q", error.message))?;
     let roots = state.keeper.request().roots;
     let known = portfolio::projects(&state.context).await.map_err(Problem::from)?;
     let fits = |known: &&Known| query.matches(&ProjectDocument::new(&known.record.project, &roots));
-    Ok(uncached(&ProjectsView::new(known.iter().filter(fits))))
+    unkept(&state, &conditions, BodyKind::AllProjects, &ProjectsView::new(known.iter().filter(fits)))
 }
 
-pub(crate) async fn projects_body(state: &HttpState, headers: &HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn projects_body(state: &HttpState, conditions: &Conditions) -> Result<Response, Problem> {
     let context = state.context.clone();
     let render = move || async move { Ok(ProjectsView::new(portfolio::projects(&context).await?.iter())) };
     let key = body_key("/portfolio/projects", "");
-    ready(state, headers, BodyKind::AllProjects, &key, &[TAG_PORTFOLIO, TAG_MEMBERS], render).await
-}
-
-fn uncached(view: &impl Serialize) -> Response {
-    use axum::response::IntoResponse;
-    let no_store = [(header::CACHE_CONTROL, "private, no-cache"), (header::VARY, "Accept-Encoding")];
-    (StatusCode::OK, no_store, axum::Json(view)).into_response()
+    ready(state, conditions, BodyKind::AllProjects, &key, &[TAG_PORTFOLIO, TAG_MEMBERS], render).await
 }
 
 /// One project by its name, id, number or the end of its path
 #[utoipa::path(
-    get, path = "/projects/{name}", tag = "portfolio",
+    get, path = "/api/v1/portfolio/projects/{name}", tag = "portfolio",
     params(("name" = String, Path, description = "Name of its folder; if that is ambiguous, the shortest unique end of its path, percent-encoded")),
     responses((status = OK, body = ProjectView), (status = NOT_FOUND, body = ProblemView), (status = CONFLICT, body = ProblemView))
 )]
 async fn project(
     State(state): State<HttpState>,
-    headers: HeaderMap,
+    conditions: Conditions,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
     let context = state.context.clone();
@@ -216,7 +218,7 @@ async fn project(
         Ok(ProjectView::of_known(&known))
     };
     let key = body_key(&format!("/portfolio/projects/{id}"), "");
-    ready(&state, &headers, BodyKind::Project, &key, &[&project_tag(id), TAG_MEMBERS], render).await
+    ready(&state, &conditions, BodyKind::Project, &key, &[&project_tag(id), TAG_MEMBERS], render).await
 }
 
 /// What to do, over all projects.
@@ -228,14 +230,17 @@ struct RecommendationsView {
 }
 
 /// What to do, the critical first
-#[utoipa::path(get, path = "/recommendations", tag = "portfolio", responses((status = OK, body = RecommendationsView)))]
-async fn recommendations(State(state): State<HttpState>, headers: HeaderMap) -> Result<Response, Problem> {
-    recommendations_body(&state, &headers).await
+#[utoipa::path(get, path = "/api/v1/portfolio/recommendations", tag = "portfolio", responses((status = OK, body = RecommendationsView)))]
+async fn recommendations(
+    State(state): State<HttpState>,
+    conditions: Conditions,
+) -> Result<Response, Problem> {
+    recommendations_body(&state, &conditions).await
 }
 
 pub(crate) async fn recommendations_body(
     state: &HttpState,
-    headers: &HeaderMap,
+    conditions: &Conditions,
 ) -> Result<Response, Problem> {
     let context = state.context.clone();
     let render = move || async move {
@@ -251,7 +256,7 @@ pub(crate) async fn recommendations_body(
     };
     let key = body_key("/portfolio/recommendations", "");
     let tags = [TAG_RECOMMENDATIONS, TAG_MEMBERS];
-    ready(state, headers, BodyKind::Recommendations, &key, &tags, render).await
+    ready(state, conditions, BodyKind::Recommendations, &key, &tags, render).await
 }
 
 /// The projects grouped by what one steers by.
@@ -286,12 +291,12 @@ impl GroupView {
 }
 
 /// The projects grouped by need, type, stack, relation, potential and health
-#[utoipa::path(get, path = "/dashboard", tag = "portfolio", responses((status = OK, body = DashboardView)))]
-async fn dashboard(State(state): State<HttpState>, headers: HeaderMap) -> Result<Response, Problem> {
-    dashboard_body(&state, &headers).await
+#[utoipa::path(get, path = "/api/v1/portfolio/dashboard", tag = "portfolio", responses((status = OK, body = DashboardView)))]
+async fn dashboard(State(state): State<HttpState>, conditions: Conditions) -> Result<Response, Problem> {
+    dashboard_body(&state, &conditions).await
 }
 
-pub(crate) async fn dashboard_body(state: &HttpState, headers: &HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn dashboard_body(state: &HttpState, conditions: &Conditions) -> Result<Response, Problem> {
     let context = state.context.clone();
     let render = move || async move {
         let known = portfolio::projects(&context).await?;
@@ -307,7 +312,7 @@ pub(crate) async fn dashboard_body(state: &HttpState, headers: &HeaderMap) -> Re
         })
     };
     let key = body_key("/portfolio/dashboard", "");
-    ready(state, headers, BodyKind::AllProjects, &key, &[TAG_PORTFOLIO], render).await
+    ready(state, conditions, BodyKind::AllProjects, &key, &[TAG_PORTFOLIO], render).await
 }
 
 /// Health over all projects.
@@ -333,16 +338,16 @@ struct ProjectHealthView {
 }
 
 /// Health of every project, the weakest first
-#[utoipa::path(get, path = "/health", tag = "portfolio", responses((status = OK, body = PortfolioHealthView)))]
-async fn health(State(state): State<HttpState>, headers: HeaderMap) -> Result<Response, Problem> {
-    health_body(&state, &headers).await
+#[utoipa::path(get, path = "/api/v1/portfolio/health", tag = "portfolio", responses((status = OK, body = PortfolioHealthView)))]
+async fn health(State(state): State<HttpState>, conditions: Conditions) -> Result<Response, Problem> {
+    health_body(&state, &conditions).await
 }
 
-pub(crate) async fn health_body(state: &HttpState, headers: &HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn health_body(state: &HttpState, conditions: &Conditions) -> Result<Response, Problem> {
     let context = state.context.clone();
     let render = move || async move { Ok::<_, AppError>(health_view(&portfolio::projects(&context).await?)) };
     let key = body_key("/portfolio/health", "");
-    ready(state, headers, BodyKind::AllProjects, &key, &[TAG_PORTFOLIO], render).await
+    ready(state, conditions, BodyKind::AllProjects, &key, &[TAG_PORTFOLIO], render).await
 }
 
 fn health_view(known: &[Known]) -> PortfolioHealthView {

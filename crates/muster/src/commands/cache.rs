@@ -35,14 +35,14 @@ pub(crate) fn run(command: &CacheCommand, address: &str) -> anyhow::Result<Exit>
 }
 
 fn show(stats: &Value, format: Format) -> anyhow::Result<()> {
+    const NUMBERS: [&str; 7] =
+        ["hits", "misses", "stale_served", "loads", "entries", "bytes", "suggested_ttl"];
     let types = || stats["data_types"].as_array().into_iter().flatten().chain([&stats["totals"]]);
     match format {
         Format::Json => return output::json(stats),
         Format::Jsonl => return output::jsonl(types()),
         Format::Table | Format::Csv | Format::Md => {}
     }
-    const NUMBERS: [&str; 7] =
-        ["hits", "misses", "stale_served", "loads", "entries", "bytes", "suggested_ttl"];
     let mut columns = vec![Column::new("type", Align::Left), Column::new("hit ratio", Align::Right)];
     columns.extend(NUMBERS.map(|name| Column::new(name, Align::Right)));
     let mut table = Table::new(columns);

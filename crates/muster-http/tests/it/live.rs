@@ -1,0 +1,123 @@
+//! What happens on disk shows in every answer that tells of it, and only what changed is read again. Real file events,
+//! the real git.
+
+mod coming_and_going;
+mod git;
+mod limits;
+
+use std::collections::BTreeMap;
+
+use muster_testkit::{Lab, Repo};
+use serde_json::Value;
+
+use crate::test_app::{TestApp, eventually};
+
+/// More readings of one project for one change than this are not "that project alone": a burst may be read in parts.
+const FEW: u64 = 12;
+
+/// A repository with a remote outside the root, and one commit that both have.
+fn cloned<'lab>(lab: &'lab Lab, name: &str) -> Repo<'lab> {
+    let forge = lab.folder().join("forge").join(name);
+    lab.bare(&forge.to_string_lossy());
+    lab.clone_of(&forge, name)
+        .commit_file("README.md", "# Read me\n")
+        .git(["push", "--quiet", "-u", "origin", "HEAD"])
+}
+
+/// What was known before a change, to compare with.
+struct Before {
+    checked: BTreeMap<String, Value>,
+    etags: BTreeMap<String, String>,
+    read: u64,
+}
+
+impl Before {
+    /// Notes what is known, and moves the clock: whatever is read from now on has another time of checking.
+    async fn of(app: &TestApp) -> Self {
+        let mut etags = BTreeMap::new();
+        let mut checked = BTreeMap::new();
+        for project in app.projects().await {
+            let path = project["path"].as_str().expect("a path").to_owned();
+            let id = project["id"].as_str().expect("an id");
+            let answer = app.get(&format!("/portfolio/projects/{id}")).await;
+            etags.insert(path.clone(), answer.header("etag").to_owned());
+            checked.insert(path, project["checked_at"].clone());
+        }
+        let read = app.metric("muster_projects_read_total").await;
+        app.pass(10);
+        Self { checked, etags, read }
+    }
+
+    /// Nothing but the projects of these names was read again, and they only a few times.
+    async fn only_read(&self, app: &TestApp, names: &[&str]) {
+        for project in app.projects().await {
+            let name = project["name"].as_str().expect("a name");
+            let path = project["path"].as_str().expect("a path");
+            let Some(before) = self.checked.get(path) else { continue };
+            if names.contains(&name) {
+                continue;
+            }
+            assert_eq!(&project["checked_at"], before, "{name} was read without need");
+            let answer =
+                app.get(&format!("/portfolio/projects/{}", project["id"].as_str().expect("an id"))).await;
+            assert_eq!(answer.header("etag"), self.etags[path], "the answer about {name} changed");
+        }
+        let read = app.metric("muster_projects_read_total").await - self.read;
+        assert!(read <= FEW, "{read} readings for one change");
+    }
+}
+
+/// Waits until the project shows what must come, then checks that all answers agree.
+async fn shows(app: &TestApp, name: &str, what: impl Fn(&Value) -> bool) -> Value {
+    let last = std::sync::Mutex::new(None);
+    eventually(name, || async {
+        let project = app.listed(name).await;
+        let is_there = project.as_ref().is_some_and(&what);
+        last.lock().expect("no panic").clone_from(&project);
+        if is_there { project } else { None }
+    })
+    .await;
+    agree(app).await;
+    last.into_inner().expect("no panic").expect("a project")
+}
+
+/// Waits until these are the projects.
+async fn listed(app: &TestApp, names: &[&str]) {
+    eventually(&format!("the list is {names:?}"), || async {
+        let projects = app.projects().await;
+        let mut found: Vec<_> = projects.iter().filter_map(|project| project["name"].as_str()).collect();
+        found.sort_unstable();
+        (found == names).then_some(())
+    })
+    .await;
+    agree(app).await;
+}
+
+/// The list, each project, the summary and the recommendations say the same.
+async fn agree(app: &TestApp) {
+    // A change between two questions is no contradiction, so they are asked until nothing moves between them.
+    eventually("the answers agree", || async {
+        let projects = app.projects().await;
+        let mut recommendations = 0;
+        for listed in &projects {
+            let id = listed["id"].as_str().expect("an id");
+            let answer = app.get(&format!("/portfolio/projects/{id}")).await;
+            if !answer.status.is_success() || answer.json() != *listed {
+                return None;
+            }
+            recommendations += listed["recommendations"].as_array().expect("a list").len();
+        }
+        let summary = app.json("/portfolio/summary").await;
+        let all = app.json("/portfolio/recommendations").await;
+        let dashboard = app.json("/portfolio/dashboard").await;
+        let is_same = summary["total_projects"] == projects.len()
+            && dashboard["total_projects"] == projects.len()
+            && summary["total_recommendations"] == recommendations
+            && all["total"] == recommendations
+            && all["recommendations"].as_array().expect("a list").len() == recommendations
+            && summary["attention"]["stashed"]
+                == projects.iter().filter(|project| project["git"]["stashes"].as_u64() > Some(0)).count();
+        is_same.then_some(())
+    })
+    .await;
+}

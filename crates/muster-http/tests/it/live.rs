@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use muster_testkit::{Lab, Repo};
 use serde_json::Value;
 
-use crate::test_app::{TestApp, eventually};
+use crate::test_app::{TestApp, eventually_or};
 
 /// More readings of one project for one change than this are not "that project alone": a burst may be read in parts.
 const FEW: u64 = 12;
@@ -69,25 +69,25 @@ impl Before {
 
 /// Waits until the project shows what must come, then checks that all answers agree.
 async fn shows(app: &TestApp, name: &str, what: impl Fn(&Value) -> bool) -> Value {
-    let last = std::sync::Mutex::new(None);
-    eventually(name, || async {
-        let project = app.listed(name).await;
-        let is_there = project.as_ref().is_some_and(&what);
-        last.lock().expect("no panic").clone_from(&project);
-        if is_there { project } else { None }
+    let project = eventually_or(name, || async {
+        match app.listed(name).await {
+            Some(project) if what(&project) => Ok(project),
+            Some(project) => Err(format!("{project:#}")),
+            None => Err("it is not listed".to_owned()),
+        }
     })
     .await;
     agree(app).await;
-    last.into_inner().expect("no panic").expect("a project")
+    project
 }
 
 /// Waits until these are the projects.
 async fn listed(app: &TestApp, names: &[&str]) {
-    eventually(&format!("the list is {names:?}"), || async {
+    eventually_or("the list", || async {
         let projects = app.projects().await;
         let mut found: Vec<_> = projects.iter().filter_map(|project| project["name"].as_str()).collect();
         found.sort_unstable();
-        (found == names).then_some(())
+        if found == names { Ok(()) } else { Err(format!("{found:?} instead of {names:?}")) }
     })
     .await;
     agree(app).await;
@@ -96,28 +96,44 @@ async fn listed(app: &TestApp, names: &[&str]) {
 /// The list, each project, the summary and the recommendations say the same.
 async fn agree(app: &TestApp) {
     // A change between two questions is no contradiction, so they are asked until nothing moves between them.
-    eventually("the answers agree", || async {
+    eventually_or("the answers agree", || async {
         let projects = app.projects().await;
         let mut recommendations = 0;
         for listed in &projects {
             let id = listed["id"].as_str().expect("an id");
             let answer = app.get(&format!("/portfolio/projects/{id}")).await;
-            if !answer.status.is_success() || answer.json() != *listed {
-                return None;
+            if !answer.status.is_success() {
+                return Err(answer.text());
+            }
+            let alone = answer.json();
+            if without_time_of_look(&alone) != without_time_of_look(listed) {
+                return Err(format!("alone {alone:#}, in the list {listed:#}"));
             }
             recommendations += listed["recommendations"].as_array().expect("a list").len();
         }
         let summary = app.json("/portfolio/summary").await;
         let all = app.json("/portfolio/recommendations").await;
         let dashboard = app.json("/portfolio/dashboard").await;
-        let is_same = summary["total_projects"] == projects.len()
-            && dashboard["total_projects"] == projects.len()
-            && summary["total_recommendations"] == recommendations
-            && all["total"] == recommendations
-            && all["recommendations"].as_array().expect("a list").len() == recommendations
-            && summary["attention"]["stashed"]
-                == projects.iter().filter(|project| project["git"]["stashes"].as_u64() > Some(0)).count();
-        is_same.then_some(())
+        let stashed = projects.iter().filter(|project| project["git"]["stashes"].as_u64() > Some(0)).count();
+        for (what, found, expected) in [
+            ("projects of the summary", &summary["total_projects"], projects.len()),
+            ("projects of the dashboard", &dashboard["total_projects"], projects.len()),
+            ("recommendations of the summary", &summary["total_recommendations"], recommendations),
+            ("recommendations", &all["total"], recommendations),
+            ("stashes", &summary["attention"]["stashed"], stashed),
+        ] {
+            if *found != expected {
+                return Err(format!("{what}: {found} instead of {expected}"));
+            }
+        }
+        Ok(())
     })
     .await;
+}
+
+/// A look that finds nothing new makes no answer stale, so that they may tell of different looks.
+fn without_time_of_look(project: &Value) -> Value {
+    let mut project = project.clone();
+    project["checked_at"].take();
+    project
 }

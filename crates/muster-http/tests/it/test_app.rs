@@ -383,12 +383,25 @@ pub(crate) async fn eventually<T, Fut: Future<Output = Option<T>>>(
     what: &str,
     mut ask: impl FnMut() -> Fut,
 ) -> T {
+    eventually_or(what, || {
+        let answer = ask();
+        async { answer.await.ok_or_else(|| "no".to_owned()) }
+    })
+    .await
+}
+
+/// The same, of an asker that says what is in the way.
+pub(crate) async fn eventually_or<T, Fut: Future<Output = Result<T, String>>>(
+    what: &str,
+    mut ask: impl FnMut() -> Fut,
+) -> T {
     let begin = Instant::now();
     loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(begin.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
+        let obstacle = match ask().await {
+            Ok(answer) => return answer,
+            Err(obstacle) => obstacle,
+        };
+        assert!(begin.elapsed() < LIMIT, "{what}: not within {LIMIT:?}, last: {obstacle}");
         // Between two questions, not instead of one.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -209,7 +209,8 @@ impl Keeper {
         let now = self.context.clock.now();
         let mut touched = HashSet::new();
         let mut has_new_members = false;
-        for project in report.projects {
+        // A root that is away comes as a project with an error; health tells of it, and it is no project.
+        for project in report.projects.into_iter().filter(|project| !away.contains(&project.path)) {
             let path = project.path.clone();
             let entry = entries.entry(path.clone()).or_insert_with(|| {
                 has_new_members = true;

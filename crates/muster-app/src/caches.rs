@@ -15,6 +15,9 @@ pub const TAG_PORTFOLIO: &str = "portfolio";
 pub const TAG_MEMBERS: &str = "portfolio:members";
 /// Tag: what is recommended changed.
 pub const TAG_RECOMMENDATIONS: &str = "portfolio:recommendations";
+/// Tag: a project is kept fresh in another way than before. No change of the sequence, because every node watches for
+/// itself and forgets it at its end.
+pub const TAG_WATCH: &str = "portfolio:watch";
 
 /// Tag of one project.
 pub fn project_tag(id: RepoId) -> String {

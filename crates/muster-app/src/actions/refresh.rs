@@ -20,7 +20,7 @@ use serde_json::json;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
 use crate::{
-    caches::{TAG_MEMBERS, TAG_PORTFOLIO, TAG_RECOMMENDATIONS, git_key, project_tag},
+    caches::{TAG_MEMBERS, TAG_PORTFOLIO, TAG_RECOMMENDATIONS, TAG_WATCH, git_key, project_tag},
     context::Context,
     error::AppError,
     known::{Counters, Look, WatchState},
@@ -170,7 +170,12 @@ impl Keeper {
             let look = self.context.known.look(id)?;
             Some((id, Look { watch: *watch, ..look }))
         });
-        self.context.known.looked(looks.collect::<Vec<_>>());
+        let looks: Vec<_> = looks.collect();
+        if looks.is_empty() {
+            return;
+        }
+        self.context.known.looked(looks);
+        self.context.cache.remove_by_tag(TAG_WATCH);
     }
 
     fn reading(&self) -> (ScanRequest, Arc<dyn muster_model::Clock>, Arc<AtomicBool>) {

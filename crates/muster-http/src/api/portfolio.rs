@@ -4,7 +4,7 @@ use axum::{Router, extract::State, response::Response, routing::get};
 use jiff::Timestamp;
 use muster_app::{
     AppError,
-    caches::{BodyKind, TAG_MEMBERS, TAG_PORTFOLIO, TAG_RECOMMENDATIONS, body_key, project_tag},
+    caches::{BodyKind, TAG_MEMBERS, TAG_PORTFOLIO, TAG_RECOMMENDATIONS, TAG_WATCH, body_key, project_tag},
     services::{
         matching::ProjectDocument,
         portfolio::{self, Known, Summary},
@@ -195,7 +195,8 @@ pub(crate) async fn projects_body(state: &HttpState, conditions: &Conditions) ->
     let context = state.context.clone();
     let render = move || async move { Ok(ProjectsView::new(portfolio::projects(&context).await?.iter())) };
     let key = body_key("/portfolio/projects", "");
-    ready(state, conditions, BodyKind::AllProjects, &key, &[TAG_PORTFOLIO, TAG_MEMBERS], render).await
+    let tags = [TAG_PORTFOLIO, TAG_MEMBERS, TAG_WATCH];
+    ready(state, conditions, BodyKind::AllProjects, &key, &tags, render).await
 }
 
 /// One project by its name, id, number or the end of its path
@@ -218,7 +219,8 @@ async fn project(
         Ok(ProjectView::of_known(&known))
     };
     let key = body_key(&format!("/portfolio/projects/{id}"), "");
-    ready(&state, &conditions, BodyKind::Project, &key, &[&project_tag(id), TAG_MEMBERS], render).await
+    let tags = [&*project_tag(id), TAG_MEMBERS, TAG_WATCH];
+    ready(&state, &conditions, BodyKind::Project, &key, &tags, render).await
 }
 
 /// What to do, over all projects.

@@ -59,12 +59,16 @@ async fn a_small_budget_serves_the_most_active_and_says_that_the_rest_is_polled(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_project_says_that_it_is_live_once_it_is() {
+async fn every_project_says_that_it_is_live_also_to_those_who_asked_before_it_was() {
     let lab = Lab::new();
     cloned(&lab, "api");
     cloned(&lab, "web");
-    let app = TestApp::over(&lab).await;
+    let setup = Setup::new(&lab);
+    setup.start_settled().await.stop().await;
+    let app = setup.start().await;
     for name in ["api", "web"] {
+        // From what is stored; how it is watched is not known yet.
+        assert_eq!(app.json(&format!("/portfolio/projects/{name}")).await["name"], name);
         shows(&app, name, |project| project["watch"] == "live").await;
     }
 }

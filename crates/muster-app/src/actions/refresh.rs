@@ -249,7 +249,8 @@ impl Keeper {
             // A project that nobody watches yet is looked at again and again.
             let watch = self.context.known.look(id).map_or(WatchState::Polled, |look| look.watch);
             self.context.known.looked([(id, Look { checked_at: now, watch })]);
-            let stamp = self.context.cache.stamp(&[&project_tag(id)]);
+            // Without the project's tag: what this very reading wrote would end it, and the project be read once more.
+            let stamp = self.context.cache.stamp(&[]);
             self.context.cache.put(&self.context.types.git_state, &git_key(&path), stamp, now);
         }
         Ok(refreshed)

@@ -91,7 +91,10 @@ pub async fn projects(context: &Context) -> Result<Vec<Known>, AppError> {
 /// The project that a name means: its name, its id or number, else the only one whose path ends so.
 pub async fn project(context: &Context, name: &str) -> Result<Known, AppError> {
     let members = members(context).await?;
-    let by_suffix = |member: &&Member| std::path::Path::new(&member.path).ends_with(name.trim_matches('/'));
+    let suffix = name.trim_matches('/');
+    // Every path ends with nothing.
+    let by_suffix =
+        |member: &&Member| !suffix.is_empty() && std::path::Path::new(&member.path).ends_with(suffix);
     let exact = members.iter().find(|member| member.name == name || member.id.to_string() == name);
     let found = match exact {
         Some(member) => member,

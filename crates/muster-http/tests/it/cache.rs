@@ -184,8 +184,6 @@ fn decoded(answer: &Answer) -> Vec<u8> {
 async fn a_change_makes_another_body_and_leaves_alone_what_does_not_tell_of_it() {
     let lab = Lab::new();
     let api = portfolio(&lab);
-    // More than one untracked or changed file is the same recommendation.
-    api.write("README.md", "# Changed\n");
     let app = TestApp::over(&lab).await;
     let before = ready(&app).await;
     let web = app.get("/portfolio/projects/web").await;
@@ -338,8 +336,11 @@ async fn warming_makes_the_pages_ready_and_the_statistics_tell() {
         assert!(app.get(page).await.is_hit(), "{page}");
     }
     let stats = app.json("/portfolio/cache/stats").await;
-    assert_eq!(stats["keys"]["summary"], json!({ "cached": true, "ttl_seconds": 1800 }));
-    assert_eq!(stats["keys"]["all_projects"], json!({ "cached": true, "ttl_seconds": 300 }));
+    for (key, ttl) in [("summary", 1800), ("all_projects", 300)] {
+        let key = &stats["keys"][key];
+        let left = key["ttl_seconds"].as_u64().expect("a time");
+        assert!(key["cached"] == true && left > ttl - 100 && left <= ttl, "{key}");
+    }
     assert!(stats["bytes"].as_u64() > Some(0) && stats["hits"].as_u64() > Some(0));
 
     let all = app.json("/api/v1/admin/cache/stats").await;
@@ -389,7 +390,7 @@ async fn large_answers_that_are_not_kept_are_compressed_on_their_way() {
     portfolio(&lab);
     let app = TestApp::over(&lab).await;
     for path in [
-        "/portfolio/projects?q=kind:repository",
+        "/portfolio/projects?q=-name:nobody",
         "/metrics",
         "/api/v1/openapi.json",
         "/api/v1/admin/cache/stats",

@@ -6,7 +6,7 @@ use muster_testkit::{Lab, Postgres};
 use serde_json::json;
 
 use super::{Before, cloned, listed, shows};
-use crate::test_app::{Setup, TestApp, eventually};
+use crate::test_app::{Setup, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_events_a_change_is_found_when_its_time_is_up() {

@@ -99,6 +99,7 @@ struct Entered {
 fn enter(state: &HttpState, request: &Request) -> Result<Entered, Problem> {
     state.hosts.check(request.uri(), request.headers())?;
     check_origin(request.method(), request.headers())?;
+    check_length(state, request.headers())?;
     let Some(limiter) = &state.limiter else { return Ok(Entered { limited: None }) };
     if EXEMPT.contains(&request.uri().path()) {
         return Ok(Entered { limited: None });
@@ -128,6 +129,23 @@ fn enter(state: &HttpState, request: &Request) -> Result<Entered, Problem> {
     Err(limit_headers(&decision)
         .into_iter()
         .fold(problem, |problem, (name, value)| problem.with_header(name, value)))
+}
+
+/// Refuses what is announced as too large, whether the route would take it or not; what is not announced is counted
+/// while it is taken.
+fn check_length(state: &HttpState, headers: &HeaderMap) -> Result<(), Problem> {
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let most = state.max_body_bytes;
+    match announced {
+        Some(bytes) if usize::try_from(bytes).is_ok_and(|bytes| bytes <= most) => Ok(()),
+        None => Ok(()),
+        Some(bytes) => {
+            let detail =
+                format!("the body has {bytes} bytes; {most} are taken at most (server.max_body_bytes)");
+            Err(Problem::new(Code::TooLarge, detail))
+        }
+    }
 }
 
 impl Entered {

@@ -212,23 +212,18 @@ impl Loop {
                 self.plan.between_all(&roots, between);
                 // What came before its folders were watched went unseen; looked at once more below.
                 let unseen = self.adopt(refreshed).await;
-                self.look_once_more(unseen).await;
+                self.look_once_more(unseen);
             }
             Err(error) => tracing::warn!(error = %error, "searching all roots failed"),
         }
         self.searched_at = Some(Instant::now());
     }
 
-    /// Between reading a project and watching its folders a change may have slipped through.
-    async fn look_once_more(&mut self, newly_watched: Vec<PathBuf>) {
-        if newly_watched.is_empty() {
-            return;
-        }
-        match self.keeper.projects(newly_watched).await {
-            Ok(refreshed) => {
-                self.adopt(refreshed).await;
-            }
-            Err(error) => tracing::warn!(error = %error, "reading projects failed"),
+    /// Between reading a project and watching its folders a change may have slipped through: it is read once more, with
+    /// whatever comes until then.
+    fn look_once_more(&self, newly_watched: Vec<PathBuf>) {
+        for path in newly_watched {
+            self.control.pending.add_project(Arc::from(path), Instant::now());
         }
     }
 
@@ -244,6 +239,12 @@ impl Loop {
         match self.keeper.projects(paths).await {
             Ok(refreshed) => {
                 let changed: HashSet<_> = refreshed.changed.iter().cloned().collect();
+                tracing::debug!(
+                    projects.read = due.projects.len(),
+                    projects.changed = refreshed.changed.len(),
+                    duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    "read after events"
+                );
                 let share = begin.elapsed() / u32::try_from(due.projects.len()).unwrap_or(1).max(1);
                 for owner in &due.projects {
                     self.control.pending.was_read(owner, share, changed.contains(&**owner));
@@ -251,7 +252,7 @@ impl Loop {
                 // Folders that turned up inside a project may hold further ones.
                 let places = self.plan.new_places(&refreshed.watch);
                 let newly_watched = self.adopt(refreshed).await;
-                self.look_once_more(newly_watched).await;
+                self.look_once_more(newly_watched);
                 if !places.is_empty() {
                     self.look_for_projects(places).await;
                 }
@@ -273,9 +274,14 @@ impl Loop {
             places.into_iter().filter(|place| roots.iter().any(|root| place.starts_with(root))).collect();
         match self.keeper.below(places.clone()).await {
             Ok(refreshed) => {
+                tracing::debug!(
+                    places = places.len(),
+                    projects.read = refreshed.watch.len(),
+                    "looked for projects"
+                );
                 self.plan.between_below(&roots, &places, refreshed.between.clone());
                 let newly_watched = self.adopt(refreshed).await;
-                self.look_once_more(newly_watched).await;
+                self.look_once_more(newly_watched);
             }
             Err(error) => tracing::warn!(error = %error, "looking for projects failed"),
         }

@@ -15,6 +15,9 @@ const PATIENCE: u32 = 4;
 const MAX_WAIT: Duration = Duration::from_secs(10);
 /// A reading takes at most this part of the time: the wait is as many times longer than the reading.
 const READING_PAUSE: u32 = 4;
+/// The longest wait between two readings of a project that changes all the time; a change must still show within a
+/// second.
+const MAX_BUSY_WAIT: Duration = Duration::from_millis(800);
 
 /// What is to be read now.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -45,6 +48,8 @@ struct Burst {
 #[derive(Debug, Clone, Copy)]
 struct Habit {
     idle_readings: u32,
+    /// Readings in a row, each shortly after the one before.
+    busy_readings: u32,
     read_at: Instant,
     duration: Duration,
 }
@@ -61,7 +66,9 @@ impl Habit {
         // The first few bring nothing often enough: git touches its files without changing anything.
         let doublings = self.idle_readings.saturating_sub(3).min(16);
         let wait = if doublings == 0 { Duration::ZERO } else { quiet * 2_u32.pow(doublings) };
-        self.read_at + wait.max(self.duration * READING_PAUSE).min(MAX_WAIT)
+        let busy = (quiet * 2_u32.pow(self.busy_readings.min(16))).min(MAX_BUSY_WAIT);
+        let busy = if self.busy_readings == 0 { Duration::ZERO } else { busy };
+        self.read_at + wait.max(busy).max(self.duration * READING_PAUSE).min(MAX_WAIT)
     }
 }
 
@@ -95,11 +102,19 @@ impl Pending {
     /// Notes what a reading brought.
     pub(super) fn was_read(&self, owner: &Arc<Path>, duration: Duration, is_changed: bool) {
         let mut state = self.lock();
+        // A large checkout pauses between its folders, so that it comes as many bursts.
+        let before = state.habits.get(owner);
+        let is_busy = before.is_some_and(|habit| habit.read_at.elapsed() < MAX_BUSY_WAIT * 2);
+        let busy_readings =
+            before.filter(|_| is_busy).map_or(0, |habit| habit.busy_readings.saturating_add(1));
         let idle_readings = match state.habits.get(owner) {
             Some(habit) if !is_changed => habit.idle_readings.saturating_add(1),
             _ => u32::from(!is_changed),
         };
-        state.habits.insert(Arc::clone(owner), Habit { idle_readings, read_at: Instant::now(), duration });
+        state.habits.insert(
+            Arc::clone(owner),
+            Habit { idle_readings, busy_readings, read_at: Instant::now(), duration },
+        );
     }
 
     /// When something will be due; `None` if nothing waits.
@@ -194,7 +209,7 @@ mod tests {
         pending.was_read(&owner(), Duration::ZERO, true);
         let now = Instant::now();
         pending.add_project(owner(), now);
-        assert_eq!(pending.take(now + QUIET, QUIET).projects, [owner()]);
+        assert_eq!(pending.take(now + MAX_BUSY_WAIT + QUIET, QUIET).projects, [owner()]);
     }
 
     #[test]

@@ -4,6 +4,6 @@ use crate::{exit::Exit, output};
 
 /// Runs the command.
 pub(crate) fn run() -> anyhow::Result<Exit> {
-    output::line(&muster_http::openapi().to_pretty_json()?)?;
+    output::json(&muster_http::openapi())?;
     Ok(Exit::Fine)
 }

@@ -8,4 +8,5 @@ mod commands;
 mod portfolio;
 mod random;
 mod run;
+mod serve;
 mod state;

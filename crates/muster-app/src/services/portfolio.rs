@@ -63,6 +63,7 @@ impl From<ProjectRecord> for Stored {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Member {
     id: RepoId,
+    number: i64,
     name: String,
     path: String,
 }
@@ -88,7 +89,7 @@ pub async fn projects(context: &Context) -> Result<Vec<Known>, AppError> {
     Ok(ids.iter().filter_map(known).collect())
 }
 
-/// The project that a name means: its name, its id or number, else the only one whose path ends so.
+/// The project that a name means: its name or id, else the only one whose path ends so, else its number.
 pub async fn project(context: &Context, name: &str) -> Result<Known, AppError> {
     let members = members(context).await?;
     let suffix = name.trim_matches('/');
@@ -96,10 +97,11 @@ pub async fn project(context: &Context, name: &str) -> Result<Known, AppError> {
     let by_suffix =
         |member: &&Member| !suffix.is_empty() && std::path::Path::new(&member.path).ends_with(suffix);
     let exact = members.iter().find(|member| member.name == name || member.id.to_string() == name);
+    let by_number = || members.iter().find(|member| name.parse() == Ok(member.number));
     let found = match exact {
         Some(member) => member,
         None => match members.iter().filter(by_suffix).collect::<Vec<_>>().as_slice() {
-            [] => return Err(AppError::NotFound { query: name.to_owned() }),
+            [] => by_number().ok_or_else(|| AppError::NotFound { query: name.to_owned() })?,
             [member] => member,
             several => {
                 let candidates = several.iter().map(|member| member.name.clone()).collect();
@@ -119,6 +121,7 @@ async fn members(context: &Context) -> Result<Arc<Vec<Member>>, AppError> {
             let index = store.project_index(node).await?;
             let member = |entry: muster_store::ProjectEntry| Member {
                 id: entry.id,
+                number: entry.number,
                 name: entry.name,
                 path: entry.path.to_string_lossy().into_owned(),
             };

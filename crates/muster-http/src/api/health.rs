@@ -37,7 +37,7 @@ pub(super) fn short_routes() -> Router<HttpState> {
 
 /// How muster is.
 #[derive(Debug, Serialize, ToSchema)]
-struct HealthView {
+struct ServiceHealthView {
     /// `ok`, or `degraded` if some part is.
     status: &'static str,
     version: &'static str,
@@ -65,7 +65,7 @@ impl PartView {
 }
 
 /// How each part of muster is
-#[utoipa::path(get, path = "/health", tag = "admin", responses((status = OK, body = HealthView)))]
+#[utoipa::path(get, path = "/health", tag = "admin", responses((status = OK, body = ServiceHealthView)))]
 async fn health(State(state): State<HttpState>) -> impl IntoResponse {
     let mut parts = BTreeMap::new();
     let database = match muster_app::services::changes::is_ready(&state.context).await {
@@ -93,7 +93,7 @@ async fn health(State(state): State<HttpState>) -> impl IntoResponse {
     }
     parts.insert("portfolio", scan);
     let is_ok = parts.values().all(|part| part.status == "ok");
-    no_store(HealthView {
+    no_store(ServiceHealthView {
         status: if is_ok { "ok" } else { "degraded" },
         version: state.version,
         uptime_seconds: state.started.elapsed().as_secs(),

@@ -1,3 +1,4 @@
 //! What changes something: each action reads or does, writes in one transaction, and records what it touched.
 
 pub mod refresh;
+pub mod registry;

@@ -48,6 +48,13 @@ struct Control {
     wake: Notify,
 }
 
+impl Control {
+    fn search(&self) {
+        self.is_search_wanted.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+}
+
 impl Live {
     /// Starts. The first search begins at once, in the background.
     pub fn start(context: Context, keeper: Keeper, config: WatchConfig) -> Self {
@@ -68,8 +75,13 @@ impl Live {
 
     /// Asks for a search through all roots, soon.
     pub fn search(&self) {
-        self.control.is_search_wanted.store(true, std::sync::atomic::Ordering::Relaxed);
-        self.control.wake.notify_one();
+        self.control.search();
+    }
+
+    /// The same for whoever does not hold the loop.
+    pub fn searcher(&self) -> impl Fn() + Send + Sync + use<> {
+        let control = Arc::clone(&self.control);
+        move || control.search()
     }
 
     /// Asks for a look at a project, soon.

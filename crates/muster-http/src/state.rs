@@ -5,7 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use muster_app::{Context, actions::refresh::Keeper, follow::Followed, live::Live};
+use muster_app::{
+    Context,
+    actions::{refresh::Keeper, registry::RegistryKeeper},
+    follow::Followed,
+    live::Live,
+};
 use muster_cache::limiter::{Limiter, Network};
 use tokio::sync::watch;
 
@@ -23,6 +28,8 @@ pub struct Parts {
     pub followed: Followed,
     /// The portfolio of this node.
     pub keeper: Keeper,
+    /// What registry.json says.
+    pub registry: RegistryKeeper,
     /// What keeps it fresh.
     pub live: Live,
     /// Says when muster stops; event streams end then.

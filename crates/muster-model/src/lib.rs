@@ -4,6 +4,7 @@
 //! [`clock`], because time is handed in everywhere else. Types are not serialized to clients: wire types are.
 
 pub mod analysis;
+pub mod category;
 pub mod clock;
 pub mod error;
 pub mod git_state;

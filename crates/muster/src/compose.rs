@@ -12,9 +12,12 @@ use std::{
 use anyhow::{Context as _, bail};
 use muster_app::{
     Context,
-    actions::refresh::Keeper,
+    actions::{
+        refresh::Keeper,
+        registry::{OwnRoots, RegistryKeeper},
+    },
     caches,
-    config::{CacheSection, DatabaseConfig},
+    config::{CacheSection, DatabaseConfig, RegistryConfig},
     follow,
     live::Live,
     services::scan::{Detail, RelationChoices, ScanRequest},
@@ -27,7 +30,7 @@ use muster_cache::{
 use muster_http::{HostList, HttpState, Parts, config::RateLimitConfig, wire::SettingView};
 use muster_model::{Clock, NodeId, SystemClock};
 use muster_store::{Migrate, Store, StoreConfig};
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::config::{Config, Gathered, Setting};
 
@@ -35,12 +38,14 @@ use crate::config::{Config, Gathered, Setting};
 pub(crate) struct Composed {
     pub(crate) state: HttpState,
     pub(crate) store: Store,
+    /// What follows registry.json.
+    pub(crate) registry_task: JoinHandle<()>,
 }
 
 /// Puts everything together and starts what runs in the background.
 pub(crate) async fn compose(
     gathered: Gathered,
-    roots: Vec<PathBuf>,
+    roots: OwnRoots,
     listen: SocketAddr,
     interrupt: &Arc<AtomicBool>,
     stopped: watch::Receiver<bool>,
@@ -53,13 +58,20 @@ pub(crate) async fn compose(
     let cache = cache(&config.cache, &clock);
     let context = Context::new(store.clone(), cache, Arc::clone(&clock), Arc::new(chance), node);
     let followed = follow::start(context.clone()).await?;
-    let keeper = Keeper::load(context.clone(), scan_request(&config, roots), Arc::clone(interrupt)).await?;
+    let keeper = Keeper::load(context.clone(), scan_request(&config), Arc::clone(interrupt)).await?;
+    // Before the first search: it says where to search.
+    let home = etcetera::home_dir().ok();
+    let registry =
+        RegistryKeeper::load(context.clone(), keeper.clone(), &registry_config(&config)?, roots, home)
+            .await?;
     tokio::spawn(upkeep::run(context.clone()));
     let live = Live::start(context.clone(), keeper.clone(), config.watch.clone());
+    let registry_task = registry.follow(live.searcher());
     let state = HttpState::new(Parts {
         context,
         followed,
         keeper,
+        registry,
         live,
         stopped,
         hosts: HostList::new(listen.ip(), &config.server.allowed_hosts),
@@ -72,12 +84,13 @@ pub(crate) async fn compose(
         started: Instant::now(),
         counters: muster_http::HttpCounters::default(),
     });
-    Ok(Composed { state, store })
+    Ok(Composed { state, store, registry_task })
 }
 
-fn scan_request(config: &Config, roots: Vec<PathBuf>) -> ScanRequest {
+/// Its roots are set by the registry's keeper.
+fn scan_request(config: &Config) -> ScanRequest {
     ScanRequest {
-        roots,
+        roots: Vec::new(),
         detail: Detail::Full,
         scan: config.scan.clone(),
         portfolio: config.portfolio.clone(),
@@ -86,6 +99,14 @@ fn scan_request(config: &Config, roots: Vec<PathBuf>) -> ScanRequest {
         choices: RelationChoices::default(),
         memo: Some(Arc::default()),
     }
+}
+
+fn registry_config(config: &Config) -> anyhow::Result<RegistryConfig> {
+    let mut registry = config.registry.clone();
+    if !registry.path.as_os_str().is_empty() {
+        registry.path = std::path::absolute(&registry.path)?;
+    }
+    Ok(registry)
 }
 
 /// The folder for what is kept.

@@ -4,5 +4,6 @@ pub mod attention;
 pub mod changes;
 pub mod matching;
 pub mod portfolio;
+pub mod registry;
 pub mod scan;
 pub mod words;

@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use muster_app::actions::registry::RegistryStatus;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -92,6 +93,7 @@ async fn health(State(state): State<HttpState>) -> impl IntoResponse {
         scan.message = Some("the first search is running; answers come from what was stored".to_owned());
     }
     parts.insert("portfolio", scan);
+    parts.insert("registry", registry(&state));
     let is_ok = parts.values().all(|part| part.status == "ok");
     no_store(ServiceHealthView {
         status: if is_ok { "ok" } else { "degraded" },
@@ -99,6 +101,21 @@ async fn health(State(state): State<HttpState>) -> impl IntoResponse {
         uptime_seconds: state.started.elapsed().as_secs(),
         parts,
     })
+}
+
+fn registry(state: &HttpState) -> PartView {
+    let registry = state.registry.state();
+    let path = registry.path.map(|path| path.display().to_string()).unwrap_or_default();
+    let why = match (registry.status, registry.error) {
+        (RegistryStatus::Invalid, Some(error)) => error.to_string(),
+        (RegistryStatus::Missing, _) => "the file is not there".to_owned(),
+        _ => return PartView::ok(),
+    };
+    let in_force = match registry.loaded_at {
+        Some(at) => format!("what it said at {at} stays in force"),
+        None => "nothing of it is in force".to_owned(),
+    };
+    PartView::degraded(format!("{path}: {why}; {in_force}"))
 }
 
 async fn ready(State(state): State<HttpState>) -> Response {

@@ -7,6 +7,7 @@ mod docs;
 mod events;
 mod health;
 pub(crate) mod portfolio;
+mod registry;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware, response::Redirect, routing::get};
 use tower_http::compression::{
@@ -80,6 +81,7 @@ fn documented() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
         .merge(cache::portfolio_routes())
         .nest("/api/v1", admin::routes())
+        .nest("/api/v1", registry::routes())
         .nest("/api/v1", cache::admin_routes())
         .nest("/api/v1", events::routes())
         .nest("/api/v1", health::routes())

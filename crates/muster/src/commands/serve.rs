@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, path::Path, sync::Arc, sync::atomic::AtomicBool, time::Duration};
 
+use muster_app::actions::registry::OwnRoots;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -26,7 +27,13 @@ pub(crate) fn run(args: &ServeArgs, named_config: Option<&Path>) -> anyhow::Resu
     if let Some(data_dir) = &args.data_dir {
         gathered.config.server.data_dir.clone_from(data_dir);
     }
-    let roots = roots_of(&args.paths, &gathered.config.portfolio.roots)?;
+    let configured = &gathered.config.portfolio.roots;
+    let roots = roots_of(&args.paths, configured)?;
+    let roots = if args.paths.is_empty() && configured.is_empty() {
+        OwnRoots { named: Vec::new(), fallback: roots }
+    } else {
+        OwnRoots { named: roots, fallback: Vec::new() }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = runtime.block_on(serve(gathered, roots));
     // A reading that hangs on a dead file system must not keep the process.
@@ -34,19 +41,20 @@ pub(crate) fn run(args: &ServeArgs, named_config: Option<&Path>) -> anyhow::Resu
     exit
 }
 
-async fn serve(gathered: Gathered, roots: Vec<std::path::PathBuf>) -> anyhow::Result<Exit> {
+async fn serve(gathered: Gathered, roots: OwnRoots) -> anyhow::Result<Exit> {
     let patience = Duration::from_secs(gathered.config.server.shutdown_seconds);
     let interrupt = Arc::new(AtomicBool::new(false));
     // Before anything is opened: a port that is taken is the commonest mistake.
     let listener = muster_http::bind(gathered.config.server.listen).await?;
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
-    let Composed { state, store } =
+    let Composed { state, store, registry_task } =
         compose::compose(gathered, roots, address, &interrupt, stopped.clone()).await?;
     say_where(address)?;
     let signals = tokio::spawn(stop_on_signal(stop, interrupt));
     let result = muster_http::serve(listener, state.clone(), stopped, patience).await;
     state.live.stop();
+    registry_task.abort();
     signals.abort();
     store.close().await;
     result?;

@@ -1,0 +1,5 @@
+//! The application tested through its public face.
+
+#![cfg(test)]
+
+mod registry;

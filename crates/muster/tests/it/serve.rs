@@ -1,0 +1,3 @@
+//! The running service, asked over HTTP.
+
+mod registry;

@@ -1,4 +1,5 @@
 //! What changes something: each action reads or does, writes in one transaction, and records what it touched.
 
+pub mod execute;
 pub mod refresh;
 pub mod registry;

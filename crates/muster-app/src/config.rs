@@ -103,6 +103,16 @@ pub struct DatabaseConfig {
     pub migrate: bool,
 }
 
+/// `[actions]`: what may be done in repositories on a person's order.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionsConfig {
+    /// Anything at all.
+    pub enabled: bool,
+    /// Folders of the repositories whose own hooks and filters may run; each by itself, nothing below them.
+    pub trusted: Vec<PathBuf>,
+}
+
 /// `[registry]`: the file that declares roots, repositories and agents.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -12,6 +12,7 @@ pub mod events;
 pub mod follow;
 pub mod known;
 pub mod live;
+mod redact;
 pub mod services;
 pub mod upkeep;
 

@@ -12,7 +12,7 @@ use gix::config::{
 use crate::{config_path, guard};
 
 /// Variables by which git tells a hook which repository it runs in; a scan must not see them.
-const REPOSITORY_VARIABLES: [&str; 15] = [
+pub(crate) const REPOSITORY_VARIABLES: [&str; 15] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_CONFIG",

@@ -4,7 +4,10 @@
 //! helper. Its own configuration is refused except for a short list of harmless values (`open.rs`), files that could
 //! hang a reader are refused before git code touches them (`guard.rs`), and nothing outside the roots is read
 //! (`boundary.rs`). Reading happens in process through gix, one repository per worker, no lock taken, nothing written.
+//!
+//! The one exception is [`act`]: what a person orders done in a repository that they trust.
 
+pub mod act;
 mod boundary;
 mod branches;
 mod config_path;

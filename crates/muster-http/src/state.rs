@@ -7,7 +7,7 @@ use std::{
 
 use muster_app::{
     Context,
-    actions::{refresh::Keeper, registry::RegistryKeeper},
+    actions::{execute::Executor, refresh::Keeper, registry::RegistryKeeper},
     follow::Followed,
     live::Live,
 };
@@ -30,6 +30,8 @@ pub struct Parts {
     pub keeper: Keeper,
     /// What registry.json says.
     pub registry: RegistryKeeper,
+    /// What does something in repositories.
+    pub executor: Executor,
     /// What keeps it fresh.
     pub live: Live,
     /// Says when muster stops; event streams end then.

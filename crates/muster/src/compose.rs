@@ -13,6 +13,7 @@ use anyhow::{Context as _, bail};
 use muster_app::{
     Context,
     actions::{
+        execute::Executor,
         refresh::Keeper,
         registry::{OwnRoots, RegistryKeeper},
     },
@@ -68,6 +69,7 @@ pub(crate) async fn compose(
     let live = Live::start(context.clone(), keeper.clone(), config.watch.clone());
     let registry_task = registry.follow(live.searcher());
     let state = HttpState::new(Parts {
+        executor: Executor::new(context.clone(), keeper.clone(), config.actions.clone()),
         context,
         followed,
         keeper,

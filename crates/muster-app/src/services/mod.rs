@@ -2,6 +2,7 @@
 
 pub mod attention;
 pub mod changes;
+pub mod doable;
 pub mod matching;
 pub mod portfolio;
 pub mod registry;

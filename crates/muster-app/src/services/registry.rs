@@ -14,6 +14,8 @@ use muster_model::{RemoteUrl, category::Category, relation::Relation, word::path
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
+use crate::redact::without_passwords;
+
 /// Bytes of a file at most; a list of ten thousand repositories fits several times.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -223,22 +225,4 @@ fn only_once<'a>(
 /// Where a part, which is a slice of the text, begins.
 fn offset_in(text: &str, part: &str) -> usize {
     part.as_ptr().addr().saturating_sub(text.as_ptr().addr())
-}
-
-/// Sentences quote what stands in the file: `scheme://user:password@host` comes out as `scheme://***@host`.
-fn without_passwords(message: &str) -> String {
-    let mut parts = message.split("://");
-    let mut clean = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let end = part.find(|end: char| end.is_whitespace() || "/?#\"'`".contains(end)).unwrap_or(part.len());
-        clean.push_str("://");
-        match part[..end].rfind('@') {
-            Some(at) => {
-                clean.push_str("***");
-                clean.push_str(&part[at..]);
-            }
-            None => clean.push_str(part),
-        }
-    }
-    clean
 }

@@ -1,6 +1,7 @@
 //! The routes: one file per resource, each with its shapes. Every resource stands below `/api/v1`; the short paths of the
 //! portfolio answer exactly as those beside them.
 
+mod actions;
 mod admin;
 mod cache;
 mod docs;
@@ -32,11 +33,13 @@ const LEAST_COMPRESSED: u64 = 1024;
         title = "muster",
         description = "Every repository you own, its true state, and what needs you. Errors are \
             `application/problem+json` with a `code` from a closed table. A value that could not be measured is `null`, and \
-            `unknown` says why. The routes below `/api/v1/portfolio` answer at `/portfolio` as well.",
+            `unknown` says why. The routes below `/api/v1/portfolio` answer at `/portfolio` as well, those below \
+            `/api/v1/actions` at `/automation/actions` and `/automation/workflows`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     tags(
         (name = "portfolio", description = "The local projects"),
+        (name = "actions", description = "What can be done about recommendations; off unless configured"),
         (name = "live", description = "News while it happens"),
         (name = "admin", description = "The service itself"),
     )
@@ -50,6 +53,7 @@ pub fn router(state: HttpState) -> Router {
     let worth_it = SizeAbove::new(LEAST_COMPRESSED).and(NotForContentType::SSE);
     let rest = Router::new()
         .merge(documented)
+        .merge(actions::short_routes())
         .merge(cache::short_routes())
         .merge(health::short_routes())
         .merge(docs::routes(&openapi()))
@@ -80,6 +84,8 @@ fn ready_routes() -> OpenApiRouter<HttpState> {
 fn documented() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
         .merge(cache::portfolio_routes())
+        .nest("/api/v1", actions::action_routes())
+        .nest("/api/v1/actions", actions::workflow_routes())
         .nest("/api/v1", admin::routes())
         .nest("/api/v1", registry::routes())
         .nest("/api/v1", cache::admin_routes())

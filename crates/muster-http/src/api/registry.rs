@@ -6,6 +6,7 @@ use muster_app::{
     actions::registry::RegistryState,
     services::registry::{Agent, DeclaredRepository, Place},
 };
+use muster_model::{category::Category, relation::Relation};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -65,9 +66,9 @@ impl DeclaredRepositoryView {
         Self {
             path,
             url,
-            category: repository.category.map(|category| category.as_str()),
+            category: repository.category.map(Category::as_str),
             tags: repository.tags.clone(),
-            relation: repository.relation.map(|relation| relation.as_str()),
+            relation: repository.relation.map(Relation::as_str),
             alerts: repository.alerts.clone(),
         }
     }

@@ -16,9 +16,13 @@ use std::{
 
 use muster_app::{
     Context,
-    actions::refresh::Keeper,
+    actions::{
+        execute::Executor,
+        refresh::Keeper,
+        registry::{OwnRoots, RegistryKeeper},
+    },
     caches,
-    config::{CacheSection, PortfolioConfig, ScanConfig, WatchConfig},
+    config::{ActionsConfig, CacheSection, PortfolioConfig, RegistryConfig, ScanConfig, WatchConfig},
     follow,
     live::Live,
     services::scan::{Detail, RelationChoices, ScanRequest},
@@ -119,6 +123,12 @@ impl Setup {
         let interrupt = Arc::new(AtomicBool::new(false));
         let keeper =
             Keeper::load(context.clone(), self.scan_request(), interrupt).await.expect("the projects load");
+        let no_registry = RegistryConfig { path: PathBuf::new(), check_seconds: 5 };
+        let roots = OwnRoots { named: keeper.request().roots, fallback: Vec::new() };
+        let registry = RegistryKeeper::load(context.clone(), keeper.clone(), &no_registry, roots, None);
+        let registry = registry.await.expect("no registry is no error");
+        let no_actions = ActionsConfig { enabled: false, trusted: Vec::new() };
+        let executor = Executor::new(context.clone(), keeper.clone(), no_actions);
         let live = Live::start(context.clone(), keeper.clone(), self.watch.clone());
         let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let listener = muster_http::bind(listen).await.expect("a free port");
@@ -129,6 +139,8 @@ impl Setup {
             context,
             followed,
             keeper,
+            registry,
+            executor,
             live,
             stopped: stopped.clone(),
             hosts: HostList::new(address.ip(), &self.allowed_hosts),

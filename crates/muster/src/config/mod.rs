@@ -6,7 +6,7 @@ mod layers;
 use std::path::{Path, PathBuf};
 
 use muster_app::config::{
-    CacheSection, DatabaseConfig, PortfolioConfig, RegistryConfig, ScanConfig, WatchConfig,
+    ActionsConfig, CacheSection, DatabaseConfig, PortfolioConfig, RegistryConfig, ScanConfig, WatchConfig,
 };
 use muster_http::config::{RateLimitConfig, ServerConfig};
 use serde::Deserialize;
@@ -29,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) cache: CacheSection,
     pub(crate) database: DatabaseConfig,
     pub(crate) registry: RegistryConfig,
+    pub(crate) actions: ActionsConfig,
 }
 
 /// `[each]`: the command of the same name.
@@ -72,7 +73,7 @@ pub(crate) fn gather(named: Option<&Path>) -> Result<Gathered, ConfigError> {
     )?;
     let mut config: Config = layers::deserialize(&settings)?;
     let home = etcetera::home_dir().ok();
-    for root in &mut config.portfolio.roots {
+    for root in config.portfolio.roots.iter_mut().chain(&mut config.actions.trusted) {
         *root = expand_home(root, home.as_deref());
     }
     for path in [&mut config.server.data_dir, &mut config.registry.path] {

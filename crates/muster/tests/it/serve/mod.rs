@@ -1,9 +1,12 @@
 //! `muster serve` as a process: where it says it is, how it ends, what it does on a bad machine, and the commands that
 //! look after it.
 
+mod actions;
 mod admin;
 mod endings;
 mod machine;
+mod registry;
+mod service;
 
 use std::{
     fs::{self, File},

@@ -2,59 +2,20 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     net::TcpStream,
     path::{Path, PathBuf},
-    process::{Child, Stdio},
     time::Duration,
 };
 
 use muster_testkit::Lab;
-use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::run::{LIMIT, muster, pid, until};
+use crate::run::until;
 
-/// A running service.
-struct Service {
-    child: Child,
-    address: String,
-    log: PathBuf,
-}
+use super::service::Service;
 
 impl Service {
-    /// Serves the lab's root with these settings; its data stay in the lab.
-    #[track_caller]
-    fn start(lab: &Lab, settings: &[(&str, &str)]) -> Self {
-        let log = lab.folder().join("log");
-        let file = fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log");
-        let mut command = muster(lab);
-        command.arg("serve").arg(lab.root()).args(["--listen", "127.0.0.1:0", "--data-dir"]);
-        command.arg(lab.folder().join("data")).env("MUSTER_LOG", "info").envs(settings.iter().copied());
-        let mut child = command.stdout(Stdio::piped()).stderr(file).spawn().expect("the program starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("a stdout");
-        BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let address = line.trim().strip_prefix("http://").unwrap_or_else(|| {
-            panic!("no address but '{line}'; the log: {}", fs::read_to_string(&log).unwrap_or_default())
-        });
-        Self { child, address: address.to_owned(), log }
-    }
-
-    /// The JSON at `path`.
-    #[track_caller]
-    fn get(&self, path: &str) -> Value {
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        stream.set_read_timeout(Some(LIMIT)).expect("a time limit");
-        let address = &self.address;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {answer}");
-        serde_json::from_str(body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
-    }
-
     fn registry(&self) -> Value {
         self.get("/api/v1/admin/registry")
     }
@@ -65,28 +26,8 @@ impl Service {
         until(status, || Some(self.registry()).filter(|registry| registry["status"] == status))
     }
 
-    /// How often the log says so.
-    fn says(&self, text: &str) -> usize {
-        fs::read_to_string(&self.log).expect("the log").matches(text).count()
-    }
-
     fn health(&self) -> Value {
         self.get("/health")["parts"]["registry"].clone()
-    }
-
-    /// Ends in good order.
-    #[track_caller]
-    fn stop(mut self) {
-        kill_process(pid(&self.child), Signal::TERM).expect("it runs");
-        let status = until("the end", || self.child.try_wait().expect("a child"));
-        assert!(status.success(), "{status}");
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

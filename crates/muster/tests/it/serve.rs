@@ -1,3 +1,0 @@
-//! The running service, asked over HTTP.
-
-mod registry;

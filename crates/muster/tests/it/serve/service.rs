@@ -1,0 +1,94 @@
+//! The built program serving a lab, and a small client that asks it.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::PathBuf,
+    process::{Child, Stdio},
+};
+
+use muster_testkit::Lab;
+use rustix::process::{Signal, kill_process};
+use serde_json::Value;
+
+use crate::run::{LIMIT, muster, pid, until};
+
+/// A running service.
+pub(super) struct Service {
+    child: Child,
+    pub(super) address: String,
+    log: PathBuf,
+}
+
+impl Service {
+    /// Serves the lab's root with these settings; its data stay in the lab.
+    #[track_caller]
+    pub(super) fn start(lab: &Lab, settings: &[(&str, &str)]) -> Self {
+        let log = lab.folder().join("log");
+        let file = fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log");
+        let mut command = muster(lab);
+        command.arg("serve").arg(lab.root()).args(["--listen", "127.0.0.1:0", "--data-dir"]);
+        command.arg(lab.folder().join("data")).env("MUSTER_LOG", "info").envs(settings.iter().copied());
+        let mut child = command.stdout(Stdio::piped()).stderr(file).spawn().expect("the program starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("a stdout");
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        let address = line.trim().strip_prefix("http://").unwrap_or_else(|| {
+            panic!("no address but '{line}'; the log: {}", fs::read_to_string(&log).unwrap_or_default())
+        });
+        Self { child, address: address.to_owned(), log }
+    }
+
+    /// The JSON at `path`.
+    #[track_caller]
+    pub(super) fn get(&self, path: &str) -> Value {
+        let (status, answer) = self.ask("GET", path, "");
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer
+    }
+
+    /// Status and JSON of the answer to this body.
+    #[track_caller]
+    pub(super) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.ask("POST", path, &body.to_string())
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(LIMIT)).expect("a time limit");
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        let json = serde_json::from_str(body).unwrap_or_else(|error| panic!("{path}: {error}: {answer}"));
+        (status, json)
+    }
+
+    /// How often the log says so.
+    pub(super) fn says(&self, text: &str) -> usize {
+        fs::read_to_string(&self.log).expect("the log").matches(text).count()
+    }
+
+    /// Ends in good order.
+    #[track_caller]
+    pub(super) fn stop(mut self) {
+        kill_process(pid(&self.child), Signal::TERM).expect("it runs");
+        let status = until("the end", || self.child.try_wait().expect("a child"));
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

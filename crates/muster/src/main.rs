@@ -56,9 +56,12 @@ fn start_again_without_repository_variables() -> Option<ExitCode> {
 
 fn init_logging(args: &Args) {
     use tracing_subscriber::{EnvFilter, fmt};
+    // A service says what it does; a command only what is wrong.
+    let usual =
+        if matches!(args.command, Some(args::Command::Serve(_))) { "warn,muster=info" } else { "warn" };
     let filter = match &args.log_level {
         Some(level) => EnvFilter::new(level),
-        None => EnvFilter::try_from_env("MUSTER_LOG").unwrap_or_else(|_| EnvFilter::new("warn")),
+        None => EnvFilter::try_from_env("MUSTER_LOG").unwrap_or_else(|_| EnvFilter::new(usual)),
     };
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match args.log_format {

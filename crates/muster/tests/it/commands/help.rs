@@ -21,6 +21,10 @@ fn help() {
       show         Everything about one repository
       path         Print the path of the repository that matches, for cd and fzf
       each         Run a command in every matching repository, in parallel
+      serve        Answer over HTTP and keep the answers fresh
+      cache        The cache of a running server
+      db           The database of the service
+      openapi      Print the description of the HTTP API (OpenAPI 3.1)
       config       The configuration in force
       doctor       Check that this machine has what muster needs
       completions  Print the completion script for a shell
@@ -74,6 +78,7 @@ fn help() {
       muster scan ~/code --json | jq '.projects[].name'
       cd "$(muster path api)"                  go to a repository by name
       muster each 'state:dirty' -- git diff --stat
+      muster serve ~/code                      the same over HTTP, kept fresh
     "#);
 }
 

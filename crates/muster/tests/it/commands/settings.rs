@@ -29,14 +29,49 @@ fn every_value_names_who_set_it() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&lab, &output));
     insta::assert_snapshot!(shortened(&lab, &stdout(&lab, &output)), @r#"
     key → value → origin
+    actions.enabled → false → default
+    actions.trusted → [] → default
+    cache.load_timeout_ms → 20000 → default
+    cache.max_bytes → 67108864 → default
+    cache.max_entry_bytes → 16777216 → default
+    cache.off → [] → default
+    cache.soft_timeout_ms → 2000 → default
+    cache.stale_seconds → 3600 → default
+    cache.ttl_all_projects → 300 → default
+    cache.ttl_git_state → 120 → default
+    cache.ttl_project → 300 → default
+    cache.ttl_recommendations → 1800 → default
+    cache.ttl_summary → 1800 → default
+    database.acquire_timeout_seconds → 5 → default
+    database.max_connections → 8 → default
+    database.migrate → true → default
+    database.statement_timeout_seconds → 30 → default
+    database.url → "" → default
     each.threads → 0 → default
     portfolio.accounts → ["octocat", "example"] → $MUSTER__PORTFOLIO__ACCOUNTS
     portfolio.emails → ["ada@work.example"] → HOME/.config/muster/muster.toml:6
     portfolio.monetization → false → default
     portfolio.roots → [] → default
+    ratelimit.allowed → ["127.0.0.0/8", "::1"] → default
+    ratelimit.enabled → true → default
+    ratelimit.requests → 100 → default
+    ratelimit.window_seconds → 60 → default
+    registry.check_seconds → 5 → default
+    registry.path → "" → default
     scan.max_depth → 7 → $MUSTER__SCAN__MAX_DEPTH
     scan.threads → 0 → default
     scan.timeout_seconds → 60 → default
+    server.allowed_hosts → [] → default
+    server.data_dir → "" → default
+    server.listen → "127.0.0.1:8100" → default
+    server.max_body_bytes → 2097152 → default
+    server.request_timeout_seconds → 30 → default
+    server.shutdown_seconds → 5 → default
+    server.trusted_proxies → [] → default
+    watch.events → true → default
+    watch.max_folders → 100000 → default
+    watch.quiet_ms → 100 → default
+    watch.search_seconds → 600 → default
     "#);
     let json = run(&lab, &["config", "show", "--origin", "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");

@@ -35,6 +35,16 @@ impl WatchFolders {
         Self { git, work_tree: Vec::new() }
     }
 
+    /// A repository that cannot be read, or what looks like one: where it would be mended, or where git is still making it.
+    pub fn of_broken(path: &Path, checkout: Option<&Checkout>) -> Self {
+        let mut folders = match checkout {
+            Some(checkout) => Self::of_repository(checkout),
+            None => Self { git: vec![path.join(".git")], work_tree: Vec::new() },
+        };
+        folders.work_tree.push(path.to_owned());
+        folders
+    }
+
     /// A folder without version control.
     pub fn of_folder(path: &Path) -> Self {
         Self { git: Vec::new(), work_tree: vec![path.to_owned()] }

@@ -111,8 +111,11 @@ impl Reader {
         // its own.
         let is_entered = !matches!(group, Group::Repository(_));
         let unexplored = if is_entered { Vec::new() } else { folders_of(group.path()) };
-        // Whoever mends it will do so here.
-        let watch = WatchFolders::of_folder(group.path());
+        let watch = match group {
+            Group::Repository(checkout) => WatchFolders::of_broken(group.path(), Some(checkout)),
+            Group::Problem(path, _) => WatchFolders::of_broken(path, None),
+            Group::Folder(path) => WatchFolders::of_folder(path),
+        };
         Read { project, unexplored, watch }
     }
 

@@ -175,6 +175,28 @@ async fn ten_thousand_files_changed_by_one_checkout_are_few_readings() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_is_broken_and_mended_shows_both() {
+    let lab = Lab::new();
+    cloned(&lab, "api");
+    cloned(&lab, "web");
+    // Without HEAD it is what git has half made; with garbage in it, what somebody has damaged.
+    let half = lab.open("half").folder(".git/objects").folder(".git/refs/heads");
+    let app = TestApp::over(&lab).await;
+    assert!(!app.listed("half").await.expect("it is listed")["error"].is_null());
+    half.git(["init", "--quiet"]);
+    shows(&app, "half", |project| project["error"].is_null()).await;
+
+    for garbage in ["garbage\n", ""] {
+        let api = lab.open("api").write(".git/HEAD", garbage);
+        shows(&app, "api", |project| !project["error"].is_null()).await;
+        assert_eq!(app.json("/portfolio/summary").await["attention"]["errors"], 1);
+        api.write(".git/HEAD", "ref: refs/heads/main\n");
+        shows(&app, "api", |project| project["error"].is_null()).await;
+        assert_eq!(app.json("/portfolio/summary").await["attention"]["errors"], 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn changes_while_nobody_listened_show_after_a_start() {
     let lab = Lab::new();
     let api = cloned(&lab, "api");

@@ -165,7 +165,7 @@ impl Loop {
             let _ = time::timeout(wait, self.control.wake.notified()).await;
             if self.control.is_search_wanted.swap(false, std::sync::atomic::Ordering::Relaxed)
                 || self.is_search_due()
-                || self.has_root_moved()
+                || self.has_root_moved().await
             {
                 self.search().await;
                 continue;
@@ -191,9 +191,8 @@ impl Loop {
     }
 
     /// A root went away or came back since the last look.
-    fn has_root_moved(&mut self) -> bool {
-        let roots = self.keeper.request().roots;
-        let away: HashSet<_> = roots.into_iter().filter(|root| std::fs::read_dir(root).is_err()).collect();
+    async fn has_root_moved(&mut self) -> bool {
+        let away: HashSet<_> = self.keeper.roots_away().await.into_iter().collect();
         let has_moved = away != self.roots_away;
         for root in away.difference(&self.roots_away) {
             tracing::warn!(root = %root.display(), "the root cannot be read; its projects stay as they were last seen");

@@ -4,6 +4,7 @@
 //! One keeper at a time: names and verdicts depend on all projects, so two refreshes must not cross.
 
 mod entry;
+mod roots;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -27,7 +28,8 @@ use crate::{
     services::scan::{Others, ScanReport, ScanRequest, Watch, scan, scan_below, scan_projects, unique_names},
 };
 
-use entry::{Entry, Prints};
+use entry::{Entry, OwnVerdict, Prints};
+use roots::RootProbe;
 
 /// Projects written in one transaction; more would keep other writers waiting.
 const BATCH: usize = 32;
@@ -67,6 +69,7 @@ pub struct Keeper {
     request: Arc<RwLock<ScanRequest>>,
     entries: Arc<Mutex<BTreeMap<PathBuf, Entry>>>,
     interrupt: Arc<AtomicBool>,
+    probe: RootProbe,
 }
 
 impl Keeper {
@@ -92,6 +95,7 @@ impl Keeper {
             request: Arc::new(RwLock::new(request)),
             entries: Arc::new(Mutex::new(entries)),
             interrupt,
+            probe: RootProbe::default(),
         })
     }
 
@@ -118,7 +122,10 @@ impl Keeper {
     /// Searches all roots and reads everything.
     pub async fn all(&self) -> Result<Refreshed, AppError> {
         let mut entries = self.entries.lock().await;
-        let (request, clock, interrupt) = self.reading();
+        let (mut request, clock, interrupt) = self.reading();
+        // A root on a file system that does not answer would hold up all others for ever.
+        let away = self.roots_away().await;
+        request.roots.retain(|root| !away.contains(root));
         let report = blocking(move || scan(&request, &clock, &interrupt, &mut |_| {})).await?;
         self.context.known.counters.scans.fetch_add(1, Ordering::Relaxed);
         if let Some(memo) = &self.request().memo {
@@ -153,12 +160,7 @@ impl Keeper {
     /// Seconds since 1970 of the last commit or fetch of projects.
     pub async fn activity(&self, paths: impl Iterator<Item = &PathBuf>) -> HashMap<PathBuf, i64> {
         let entries = self.entries.lock().await;
-        let of = |path: &PathBuf| {
-            let project = entries.get(path)?.raw.as_ref()?;
-            let committed_at =
-                project.git.as_ref().and_then(|git| Some(git.last_commit.as_ref()?.committed_at));
-            Some((path.clone(), committed_at.max(project.fetched_at)?.as_second()))
-        };
+        let of = |path: &PathBuf| Some((path.clone(), entries.get(path)?.active_at?));
         paths.filter_map(of).collect()
     }
 
@@ -201,7 +203,7 @@ impl Keeper {
     ) -> Result<Refreshed, AppError> {
         let counters = &self.context.known.counters;
         Counters::add(&counters.projects_read, report.projects.len());
-        let away = self.note_roots();
+        let away = self.roots_away().await;
         let mut refreshed = Refreshed {
             watch: report.watch.into_iter().collect(),
             between: report.between,
@@ -212,7 +214,7 @@ impl Keeper {
             return Ok(refreshed);
         }
         let now = self.context.clock.now();
-        let mut touched = HashSet::new();
+        let mut read = HashMap::new();
         let mut has_new_members = false;
         // A root that is away comes as a project with an error; health tells of it, and it is no project.
         for project in report.projects.into_iter().filter(|project| !away.contains(&project.path)) {
@@ -221,30 +223,34 @@ impl Keeper {
                 has_new_members = true;
                 Entry::to_be_read(self.context.new_repo_id(), 0)
             });
-            entry.raw = Some(Box::new(project));
-            touched.insert(path);
+            entry.was_read(&project);
+            read.insert(path, project);
         }
-        refreshed.gone = gone(entries, &scope, &touched, &away);
-        let gone: Vec<(PathBuf, Entry)> =
-            refreshed.gone.iter().filter_map(|path| entries.remove_entry(path)).collect();
-        let is_member_change = has_new_members || !gone.is_empty();
         let looked: Vec<_> =
-            touched.iter().filter_map(|path| Some((path.clone(), entries.get(path)?.id))).collect();
-        let changed = finish(entries, &touched, if is_member_change { Which::All } else { Which::Touched });
+            read.keys().filter_map(|path| Some((path.clone(), entries.get(path)?.id))).collect();
+        let gone = gone(entries, &scope, &read, &away);
+        let is_member_change = has_new_members || !gone.is_empty();
+        if is_member_change {
+            self.add_concerned(entries, &gone, &mut read).await?;
+        }
+        let changed = finish(entries, &gone, read);
         let records = self.records(entries, &changed);
-        refreshed.seq = self.write(&records, &gone, is_member_change).await?;
+        let seq = self.write(entries, &records, &gone, is_member_change).await?;
+        refreshed.seq = seq;
         // Only what is written counts as known; after a failure the next reading tries again.
+        for path in gone {
+            if let Some(entry) = entries.remove(&path) {
+                self.context.known.forget(entry.id);
+            }
+            refreshed.gone.push(path);
+        }
         for (path, project, prints) in changed {
             if let Some(entry) = entries.get_mut(&path) {
-                entry.stored = Some(prints);
-                entry.name = project.name;
+                entry.is_stored(&project, prints);
             }
             refreshed.changed.push(path);
         }
         Counters::add(&counters.projects_changed, refreshed.changed.len());
-        for (_, entry) in &gone {
-            self.context.known.forget(entry.id);
-        }
         for (path, id) in looked {
             // A project that nobody watches yet is looked at again and again.
             let watch = self.context.known.look(id).map_or(WatchState::Polled, |look| look.watch);
@@ -257,15 +263,37 @@ impl Keeper {
     }
 
     /// Roots that cannot be read at the moment: what lies in them is not gone, only away.
-    fn note_roots(&self) -> Vec<PathBuf> {
-        let roots = self.request().roots;
-        let away: Vec<_> = roots
-            .iter()
-            .filter_map(|root| Some((root.clone(), std::fs::read_dir(root).err()?.to_string())))
-            .collect();
+    pub async fn roots_away(&self) -> Vec<PathBuf> {
+        let away = self.probe.away(&self.request().roots).await;
         let told = away.iter().map(|(root, reason)| (root.display().to_string(), reason.clone())).collect();
         self.context.known.update_health(|health| health.roots_away = told);
         away.into_iter().map(|(root, _)| root).collect()
+    }
+
+    /// Adds projects that were not read but get another name or verdict, because others came or went.
+    async fn add_concerned(
+        &self,
+        entries: &BTreeMap<PathBuf, Entry>,
+        gone: &[PathBuf],
+        read: &mut HashMap<PathBuf, Project>,
+    ) -> Result<(), AppError> {
+        let (others, names) = verdicts(entries, gone);
+        let is_concerned = |(path, entry): &(&PathBuf, &Entry)| {
+            let is_renamed = names.get(*path).is_some_and(|name| *name != entry.name);
+            let is_judged_anew = || match &entry.own_verdict {
+                OwnVerdict::Read(own) => others.verdict(path, own.as_ref()) != entry.verdict,
+                OwnVerdict::Unread => false,
+            };
+            entry.stored.is_some() && !read.contains_key(*path) && (is_renamed || is_judged_anew())
+        };
+        let ids: Vec<_> = entries.iter().filter(is_concerned).map(|(_, entry)| entry.id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        for record in Box::pin(self.context.store.project_load(&ids)).await?.records {
+            read.insert(record.project.path.clone(), record.project);
+        }
+        Ok(())
     }
 
     fn records(
@@ -315,13 +343,15 @@ impl Keeper {
 
     async fn write(
         &self,
+        entries: &BTreeMap<PathBuf, Entry>,
         records: &[(ProjectRecord, NewChange)],
-        gone: &[(PathBuf, Entry)],
+        gone: &[PathBuf],
         is_member_change: bool,
     ) -> Result<Option<Seq>, AppError> {
         let mut last = None;
         if !gone.is_empty() {
             let mut tx = self.context.store.begin(Priority::Background).await?;
+            let gone: Vec<_> = gone.iter().filter_map(|path| Some((path, entries.get(path)?))).collect();
             let ids: Vec<_> = gone.iter().map(|(_, entry)| entry.id).collect();
             tx.project_remove(&ids).await?;
             for (path, entry) in gone {
@@ -363,18 +393,11 @@ impl Keeper {
     }
 }
 
-/// Which projects are finished anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
-    All,
-    Touched,
-}
-
 /// Projects that should have been met and were not.
 fn gone(
     entries: &BTreeMap<PathBuf, Entry>,
     scope: &Scope,
-    touched: &HashSet<PathBuf>,
+    read: &HashMap<PathBuf, Project>,
     away: &[PathBuf],
 ) -> Vec<PathBuf> {
     let is_covered = |path: &Path| match scope {
@@ -384,34 +407,42 @@ fn gone(
     };
     entries
         .keys()
-        .filter(|path| is_covered(path) && !touched.contains(*path))
+        .filter(|path| is_covered(path) && !read.contains_key(*path))
         .filter(|path| !away.iter().any(|root| path.starts_with(root)))
         .cloned()
         .collect()
 }
 
+/// The names of all that stay, and what must stay because another project needs it.
+fn verdicts(entries: &BTreeMap<PathBuf, Entry>, gone: &[PathBuf]) -> (Others, HashMap<PathBuf, String>) {
+    let gone: HashSet<_> = gone.iter().collect();
+    let staying = || entries.iter().filter(|(path, _)| !gone.contains(path));
+    let others = Others::new(staying().map(|(path, entry)| (path.as_path(), &*entry.borrows_from)));
+    let names = unique_names(staying().map(|(path, _)| path.as_path()));
+    let names = staying().map(|(path, _)| path.clone()).zip(names).collect();
+    (others, names)
+}
+
 /// Gives names and verdicts, and returns what differs from what is stored.
 fn finish(
     entries: &BTreeMap<PathBuf, Entry>,
-    touched: &HashSet<PathBuf>,
-    which: Which,
+    gone: &[PathBuf],
+    read: HashMap<PathBuf, Project>,
 ) -> Vec<(PathBuf, Project, Prints)> {
-    let raws = || entries.values().filter_map(|entry| entry.raw.as_deref());
-    let others = Others::new(raws());
-    let names = unique_names(entries.keys().map(PathBuf::as_path));
+    let (others, mut names) = verdicts(entries, gone);
     let mut changed = Vec::new();
-    for ((path, entry), name) in entries.iter().zip(names) {
-        let Some(raw) = entry.raw.as_deref() else { continue };
-        if which == Which::Touched && !touched.contains(path) {
-            continue;
+    for (path, mut project) in read {
+        let (Some(entry), Some(name)) = (entries.get(&path), names.remove(&path)) else { continue };
+        project.name = name;
+        if let OwnVerdict::Read(own) = &entry.own_verdict {
+            project.deletable = others.verdict(&path, own.as_ref());
         }
-        let deletable = others.verdict(path, raw.deletable.as_ref());
-        let project = Project { name, deletable, ..raw.clone() };
         let prints = Prints::of(&project);
         if entry.stored.as_ref() != Some(&prints) {
-            changed.push((path.clone(), project, prints));
+            changed.push((path, project, prints));
         }
     }
+    changed.sort_by(|a, b| a.0.cmp(&b.0));
     changed
 }
 

@@ -192,7 +192,7 @@ pub fn scan_projects(
 /// What only the whole portfolio can say: names that no other project has, and what must stay because another project
 /// needs it. Expects projects as they were read, sorted by path.
 pub fn finish(projects: &mut [Project]) {
-    let others = Others::new(projects.iter());
+    let others = Others::new(projects.iter().map(|project| (&*project.path, &*project.borrows_from)));
     let names = unique_names(projects.iter().map(|project| project.path.as_path()));
     for (project, name) in projects.iter_mut().zip(names) {
         project.name = name;

@@ -1,37 +1,81 @@
-//! What the keeper remembers of one project: how it was read, and the print of what is stored of it.
+//! What the keeper remembers of one project: enough to tell what has changed, and no more, because there may be
+//! thousands.
 
-use muster_model::{RepoId, Timestamp, project::Project};
+use std::path::PathBuf;
+
+use muster_model::{RepoId, Timestamp, git_state::Deletable, project::Project};
 use muster_store::ProjectRecord;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
+/// May the folder go, as far as the project alone tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum OwnVerdict {
+    /// This process has not read it yet.
+    Unread,
+    /// As read.
+    Read(Option<Deletable>),
+}
+
+/// What is remembered of a project between two readings; its document is in the store.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: RepoId,
     /// 0 until the store has given one.
     pub(super) number: i64,
-    /// As it was read, before names and verdicts; `None` until it was.
-    pub(super) raw: Option<Box<Project>>,
-    /// What is stored.
-    pub(super) stored: Option<Prints>,
-    /// Its name in the portfolio.
+    /// Its name in the portfolio, as stored.
     pub(super) name: String,
+    /// The verdict as stored.
+    pub(super) verdict: Option<Deletable>,
+    /// The verdict on the project alone.
+    pub(super) own_verdict: OwnVerdict,
+    pub(super) borrows_from: Vec<PathBuf>,
+    /// Seconds since 1970 of the last commit or fetch.
+    pub(super) active_at: Option<i64>,
+    /// What is stored; `None` if nothing is yet.
+    pub(super) stored: Option<Prints>,
 }
 
 impl Entry {
     pub(super) fn of_record(record: &ProjectRecord) -> Self {
-        Self {
-            id: record.id,
-            number: record.number,
-            raw: Some(Box::new(record.project.clone())),
-            stored: Some(Prints::of(&record.project)),
-            name: record.project.name.clone(),
-        }
+        let mut entry = Self::to_be_read(record.id, record.number);
+        entry.borrows_from.clone_from(&record.project.borrows_from);
+        entry.active_at = active_at(&record.project);
+        entry.is_stored(&record.project, Prints::of(&record.project));
+        entry
     }
 
     pub(super) fn to_be_read(id: RepoId, number: i64) -> Self {
-        Self { id, number, raw: None, stored: None, name: String::new() }
+        Self {
+            id,
+            number,
+            name: String::new(),
+            verdict: None,
+            own_verdict: OwnVerdict::Unread,
+            borrows_from: Vec::new(),
+            active_at: None,
+            stored: None,
+        }
     }
+
+    /// Notes what a reading brought, before the whole portfolio has had its say.
+    pub(super) fn was_read(&mut self, project: &Project) {
+        self.own_verdict = OwnVerdict::Read(project.deletable.clone());
+        self.borrows_from.clone_from(&project.borrows_from);
+        self.active_at = active_at(project);
+    }
+
+    /// Notes what is stored now.
+    pub(super) fn is_stored(&mut self, project: &Project, prints: Prints) {
+        self.name.clone_from(&project.name);
+        self.verdict.clone_from(&project.deletable);
+        self.stored = Some(prints);
+    }
+}
+
+fn active_at(project: &Project) -> Option<i64> {
+    let committed_at = project.git.as_ref().and_then(|git| Some(git.last_commit.as_ref()?.committed_at));
+    Some(committed_at.max(project.fetched_at)?.as_second())
 }
 
 /// Hashes of the parts of a project, so that a change says what changed and no change writes nothing. The time of the

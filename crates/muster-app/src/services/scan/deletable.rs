@@ -77,12 +77,13 @@ pub(crate) struct Others {
 }
 
 impl Others {
-    pub(crate) fn new<'a>(projects: impl Iterator<Item = &'a Project>) -> Self {
+    /// From every project its path and whose objects it borrows.
+    pub(crate) fn new<'a>(projects: impl Iterator<Item = (&'a Path, &'a [PathBuf])>) -> Self {
         let mut others = Self::default();
-        for project in projects {
-            others.paths.insert(project.path.clone());
-            if !project.borrows_from.is_empty() {
-                others.borrowers.push((project.path.clone(), project.borrows_from.clone()));
+        for (path, borrows_from) in projects {
+            others.paths.insert(path.to_owned());
+            if !borrows_from.is_empty() {
+                others.borrowers.push((path.to_owned(), borrows_from.to_vec()));
             }
         }
         others

@@ -86,7 +86,11 @@ fn every_value_names_who_set_it() {
 fn without_origin_only_values() {
     let lab = Lab::new();
     let output = run(&lab, &["config", "show"]);
-    assert!(stdout(&lab, &output).starts_with("key\tvalue\neach.threads\t0\n"), "{}", stdout(&lab, &output));
+    assert!(
+        stdout(&lab, &output).starts_with("key\tvalue\nactions.enabled\tfalse\n"),
+        "{}",
+        stdout(&lab, &output)
+    );
     assert!(!stdout(&lab, &output).contains("default"));
 }
 

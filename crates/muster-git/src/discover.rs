@@ -3,6 +3,8 @@
 //! cannot lead anywhere. Clones hide inside other work trees, in ignored folders above all: whoever reads the states
 //! anyway leaves work trees alone here and hands the folders that reading met to [`discover_within`].
 
+mod ignores;
+
 use std::{
     collections::{HashMap, HashSet},
     ffi::OsStr,
@@ -19,23 +21,20 @@ use std::{
     time::Duration,
 };
 
-use bstr::BStr;
 use muster_model::RepoError;
 
 use crate::{
     boundary::Boundary,
-    guard,
     link::{Checkout, enclosing_checkout},
 };
+
+use ignores::Ignores;
+
+pub(crate) use ignores::IGNORE_FILE;
 
 /// Folders that are never entered: what build tools and package managers make, and git's own.
 const NEVER_ENTERED: [&str; 8] =
     [".git", "node_modules", "target", "venv", ".venv", "dist", "build", "__pycache__"];
-
-/// The file that names further folders to leave out, in the syntax of `.gitignore`.
-pub(crate) const IGNORE_FILE: &str = ".musterignore";
-
-const MAX_IGNORE_BYTES: u64 = 256 * 1024;
 
 /// How often a waiting thread looks at the interrupt.
 const TICK: Duration = Duration::from_millis(100);
@@ -190,7 +189,7 @@ impl Above {
             return known.clone();
         }
         let has_file = folder.join(IGNORE_FILE).symlink_metadata().is_ok();
-        let ignores = if has_file { Ignores::read(folder, above, &mut self.found) } else { above };
+        let ignores = if has_file { Ignores::read(folder, above, &mut self.found.problems) } else { above };
         let inside = match inside {
             Inside::Checkout => Inside::Checkout,
             _ if folder.join(".git").symlink_metadata().is_ok() => Inside::Checkout,
@@ -244,14 +243,6 @@ struct Folder {
     depth: usize,
     inside: Inside,
     ignores: Option<Arc<Ignores>>,
-}
-
-/// The patterns of one ignore file, and those of the folders above it.
-#[derive(Debug)]
-struct Ignores {
-    base: PathBuf,
-    search: gix::ignore::Search,
-    above: Option<Arc<Ignores>>,
 }
 
 #[derive(Debug)]
@@ -348,7 +339,11 @@ impl Walk<'_> {
             return Vec::new();
         }
         let above = folder.ignores.clone();
-        let ignores = if listing.has_ignore_file { Ignores::read(&folder.path, above, found) } else { above };
+        let ignores = if listing.has_ignore_file {
+            Ignores::read(&folder.path, above, &mut found.problems)
+        } else {
+            above
+        };
         let mut children = Vec::with_capacity(listing.folders.len());
         for name in listing.folders {
             let path = folder.path.join(&name);
@@ -357,48 +352,6 @@ impl Walk<'_> {
             }
         }
         children
-    }
-}
-
-impl Ignores {
-    /// Reads the ignore file of `folder`; what cannot be read is said and leaves the patterns of `above` in force.
-    fn read(folder: &Path, above: Option<Arc<Self>>, found: &mut Found) -> Option<Arc<Self>> {
-        let path = folder.join(IGNORE_FILE);
-        let bytes = match guard::read_small(&path, MAX_IGNORE_BYTES) {
-            Ok(bytes) => bytes.unwrap_or_default(),
-            Err(error) => {
-                found.problems.push((path, error));
-                return above;
-            }
-        };
-        let mut search = gix::ignore::Search::default();
-        let parse = gix::ignore::search::Ignore { support_precious: false };
-        match search.add_patterns_buffer(&bytes, &path, None, parse) {
-            Ok(()) => Some(Arc::new(Self { base: folder.to_owned(), search, above })),
-            Err(error) => {
-                found.problems.push((path.clone(), crate::error::from_io(&path, "cannot parse", &error)));
-                above
-            }
-        }
-    }
-
-    /// Whether the folder at `path` is named; the nearest file that says anything decides.
-    fn leaves_out(&self, path: &Path) -> bool {
-        let mut level = Some(self);
-        while let Some(ignores) = level {
-            let relative = path.strip_prefix(&ignores.base).map(|path| path.as_os_str().as_bytes());
-            if let Ok(relative) = relative
-                && let Some(hit) = ignores.search.pattern_matching_relative_path(
-                    BStr::new(relative),
-                    Some(true),
-                    gix::glob::pattern::Case::Sensitive,
-                )
-            {
-                return !hit.pattern.is_negative();
-            }
-            level = ignores.above.as_deref();
-        }
-        false
     }
 }
 

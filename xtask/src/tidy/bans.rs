@@ -40,7 +40,7 @@ const SPOKEN_IN: &[(&[&str], &str, &str)] = &[
         "only muster-git reads git: it refuses what a hostile repository configures",
     ),
     (
-        &["hyper", "hyper_util", "lettre", "reqwest", "ureq"],
+        &["lettre", "reqwest", "ureq"],
         "muster-net",
         "all outgoing traffic passes one guard: address policy, budgets, time limits",
     ),

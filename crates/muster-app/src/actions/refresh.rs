@@ -3,6 +3,7 @@
 //!
 //! One keeper at a time: names and verdicts depend on all projects, so two refreshes must not cross.
 
+mod decide;
 mod entry;
 mod roots;
 
@@ -25,25 +26,15 @@ use crate::{
     context::Context,
     error::AppError,
     known::{Counters, Look, WatchState},
-    services::scan::{Others, ScanReport, ScanRequest, Watch, scan, scan_below, scan_projects, unique_names},
+    services::scan::{ScanReport, ScanRequest, Watch, scan, scan_below, scan_projects},
 };
 
+use decide::{Scope, finish, gone, verdicts};
 use entry::{Entry, OwnVerdict, Prints};
 use roots::RootProbe;
 
 /// Projects written in one transaction; more would keep other writers waiting.
 const BATCH: usize = 32;
-
-/// What of the portfolio a reading covers: what is missing in it is gone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Scope {
-    /// All roots.
-    Whole,
-    /// These projects.
-    Projects(Vec<PathBuf>),
-    /// Everything below these folders.
-    Below(Vec<PathBuf>),
-}
 
 /// What a refresh brought.
 #[derive(Debug, Default)]
@@ -391,59 +382,6 @@ impl Keeper {
         }
         Ok(last)
     }
-}
-
-/// Projects that should have been met and were not.
-fn gone(
-    entries: &BTreeMap<PathBuf, Entry>,
-    scope: &Scope,
-    read: &HashMap<PathBuf, Project>,
-    away: &[PathBuf],
-) -> Vec<PathBuf> {
-    let is_covered = |path: &Path| match scope {
-        Scope::Whole => true,
-        Scope::Projects(paths) => paths.iter().any(|covered| covered == path),
-        Scope::Below(places) => places.iter().any(|place| path.starts_with(place)),
-    };
-    entries
-        .keys()
-        .filter(|path| is_covered(path) && !read.contains_key(*path))
-        .filter(|path| !away.iter().any(|root| path.starts_with(root)))
-        .cloned()
-        .collect()
-}
-
-/// The names of all that stay, and what must stay because another project needs it.
-fn verdicts(entries: &BTreeMap<PathBuf, Entry>, gone: &[PathBuf]) -> (Others, HashMap<PathBuf, String>) {
-    let gone: HashSet<_> = gone.iter().collect();
-    let staying = || entries.iter().filter(|(path, _)| !gone.contains(path));
-    let others = Others::new(staying().map(|(path, entry)| (path.as_path(), &*entry.borrows_from)));
-    let names = unique_names(staying().map(|(path, _)| path.as_path()));
-    let names = staying().map(|(path, _)| path.clone()).zip(names).collect();
-    (others, names)
-}
-
-/// Gives names and verdicts, and returns what differs from what is stored.
-fn finish(
-    entries: &BTreeMap<PathBuf, Entry>,
-    gone: &[PathBuf],
-    read: HashMap<PathBuf, Project>,
-) -> Vec<(PathBuf, Project, Prints)> {
-    let (others, mut names) = verdicts(entries, gone);
-    let mut changed = Vec::new();
-    for (path, mut project) in read {
-        let (Some(entry), Some(name)) = (entries.get(&path), names.remove(&path)) else { continue };
-        project.name = name;
-        if let OwnVerdict::Read(own) = &entry.own_verdict {
-            project.deletable = others.verdict(&path, own.as_ref());
-        }
-        let prints = Prints::of(&project);
-        if entry.stored.as_ref() != Some(&prints) {
-            changed.push((path, project, prints));
-        }
-    }
-    changed.sort_by(|a, b| a.0.cmp(&b.0));
-    changed
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {

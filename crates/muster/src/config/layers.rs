@@ -9,6 +9,14 @@ use toml::{Spanned, Table, Value, de::DeTable, de::DeValue};
 /// Prefix of environment names: `MUSTER__SECTION__KEY`.
 const ENVIRONMENT_PREFIX: &str = "MUSTER__";
 
+/// Names that other programs use too, and whose key they are. The name with the prefix wins.
+const PLAIN_NAMES: [(&str, &str, &str); 4] = [
+    ("DATABASE_URL", "database", "url"),
+    ("RATELIMIT_ENABLED", "ratelimit", "enabled"),
+    ("RATELIMIT_REQUESTS", "ratelimit", "requests"),
+    ("RATELIMIT_WINDOW", "ratelimit", "window_seconds"),
+];
+
 /// Who set a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -101,11 +109,16 @@ pub(crate) fn merge(
     if let Some((path, text)) = file {
         merge_file(&mut settings, &path.display().to_string(), text, &mut problems);
     }
-    let mut variables: Vec<_> =
-        environment.filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect();
+    let mut variables: Vec<(String, String)> = environment.collect();
     variables.sort();
-    for (name, text) in variables {
-        if let Err(problem) = merge_variable(&mut settings, &name, &text) {
+    for (name, section, key) in PLAIN_NAMES {
+        let text = variables.iter().find(|(known, _)| known == name).map(|(_, text)| text);
+        if let Some(Err(problem)) = text.map(|text| set_variable(&mut settings, name, section, key, text)) {
+            problems.push(problem);
+        }
+    }
+    for (name, text) in variables.iter().filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)) {
+        if let Err(problem) = merge_variable(&mut settings, name, text) {
             problems.push(problem);
         }
     }
@@ -189,6 +202,16 @@ fn merge_variable(settings: &mut Settings, name: &str, text: &str) -> Result<(),
     let Some((section, key)) = path.split_once("__") else {
         return Err(format!("${name}: a name has the form {ENVIRONMENT_PREFIX}SECTION__KEY"));
     };
+    set_variable(settings, name, section, key, text)
+}
+
+fn set_variable(
+    settings: &mut Settings,
+    name: &str,
+    section: &str,
+    key: &str,
+    text: &str,
+) -> Result<(), String> {
     let value = match settings.get(&(section.to_owned(), key.to_owned())).map(|setting| &setting.value) {
         Some(Value::Boolean(_)) => Value::Boolean(
             text.parse().map_err(|_| format!("${name}: '{text}' is neither \"true\" nor \"false\""))?,

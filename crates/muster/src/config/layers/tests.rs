@@ -65,3 +65,28 @@ fn the_shipped_defaults_are_complete() {
     super::deserialize::<super::super::Config>(&settings)
         .expect("every key has its place in a section's struct");
 }
+
+#[test]
+fn names_that_other_programs_use_work_and_ours_win() {
+    let defaults =
+        "[database]\nurl = \"\"\n[ratelimit]\nenabled = true\nrequests = 100\nwindow_seconds = 60\n";
+    let variables = [
+        ("DATABASE_URL", "postgres://db/muster"),
+        ("RATELIMIT_REQUESTS", "7"),
+        ("RATELIMIT_ENABLED", "false"),
+        ("MUSTER__RATELIMIT__REQUESTS", "9"),
+    ];
+    let settings =
+        merge(defaults, None, variables.map(|(name, text)| (name.to_owned(), text.to_owned())).into_iter());
+    let lines: Vec<_> = settings
+        .expect("valid")
+        .iter()
+        .map(|setting| format!("{} = {} ({})", setting.key, setting.value, setting.origin))
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    url = "postgres://db/muster" ($DATABASE_URL)
+    enabled = false ($RATELIMIT_ENABLED)
+    requests = 9 ($MUSTER__RATELIMIT__REQUESTS)
+    window_seconds = 60 (default)
+    "#);
+}

@@ -1,0 +1,79 @@
+//! What follows from a reading: who is gone, which names and verdicts hold, and what differs from what is stored. Values
+//! in, values out; reading and writing are done above.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::{Path, PathBuf},
+};
+
+use muster_model::project::Project;
+
+use super::entry::{Entry, OwnVerdict, Prints};
+use crate::services::scan::{Others, unique_names};
+
+/// What of the portfolio a reading covers: what is missing in it is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// All roots.
+    Whole,
+    /// These projects.
+    Projects(Vec<PathBuf>),
+    /// Everything below these folders.
+    Below(Vec<PathBuf>),
+}
+
+/// Projects that should have been met and were not.
+pub(super) fn gone(
+    entries: &BTreeMap<PathBuf, Entry>,
+    scope: &Scope,
+    read: &HashMap<PathBuf, Project>,
+    away: &[PathBuf],
+) -> Vec<PathBuf> {
+    let is_covered = |path: &Path| match scope {
+        Scope::Whole => true,
+        Scope::Projects(paths) => paths.iter().any(|covered| covered == path),
+        Scope::Below(places) => places.iter().any(|place| path.starts_with(place)),
+    };
+    entries
+        .keys()
+        .filter(|path| is_covered(path) && !read.contains_key(*path))
+        .filter(|path| !away.iter().any(|root| path.starts_with(root)))
+        .cloned()
+        .collect()
+}
+
+/// The names of all that stay, and what must stay because another project needs it.
+pub(super) fn verdicts(
+    entries: &BTreeMap<PathBuf, Entry>,
+    gone: &[PathBuf],
+) -> (Others, HashMap<PathBuf, String>) {
+    let gone: HashSet<_> = gone.iter().collect();
+    let staying = || entries.iter().filter(|(path, _)| !gone.contains(path));
+    let others = Others::new(staying().map(|(path, entry)| (path.as_path(), &*entry.borrows_from)));
+    let names = unique_names(staying().map(|(path, _)| path.as_path()));
+    let names = staying().map(|(path, _)| path.clone()).zip(names).collect();
+    (others, names)
+}
+
+/// Gives names and verdicts, and returns what differs from what is stored.
+pub(super) fn finish(
+    entries: &BTreeMap<PathBuf, Entry>,
+    gone: &[PathBuf],
+    read: HashMap<PathBuf, Project>,
+) -> Vec<(PathBuf, Project, Prints)> {
+    let (others, mut names) = verdicts(entries, gone);
+    let mut changed = Vec::new();
+    for (path, mut project) in read {
+        let (Some(entry), Some(name)) = (entries.get(&path), names.remove(&path)) else { continue };
+        project.name = name;
+        if let OwnVerdict::Read(own) = &entry.own_verdict {
+            project.deletable = others.verdict(&path, own.as_ref());
+        }
+        let prints = Prints::of(&project);
+        if entry.stored.as_ref() != Some(&prints) {
+            changed.push((path, project, prints));
+        }
+    }
+    changed.sort_by(|a, b| a.0.cmp(&b.0));
+    changed
+}

@@ -7,7 +7,7 @@ mod plan;
 
 use std::{
     collections::{HashMap, HashSet},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -82,12 +82,6 @@ impl Live {
     pub fn searcher(&self) -> impl Fn() + Send + Sync + use<> {
         let control = Arc::clone(&self.control);
         move || control.search()
-    }
-
-    /// Asks for a look at a project, soon.
-    pub fn look_at(&self, path: &Path) {
-        self.control.pending.add_project(Arc::from(path), Instant::now());
-        self.control.wake.notify_one();
     }
 
     /// Stops, at the next place where it waits.
@@ -220,14 +214,22 @@ impl Loop {
                 );
                 let between = refreshed.between.clone();
                 let roots = self.keeper.request().roots;
-                self.plan.between_all(&roots, between);
-                // What came before its folders were watched went unseen; looked at once more below.
+                let known = self.keeper.paths().await.into_iter().collect();
+                self.plan.retain(&known);
+                self.control.pending.retain(&known);
+                // What came before its folders were watched went unseen, so it is looked at once more.
+                let new = self.plan.between_all(&roots, between);
                 let unseen = self.adopt(refreshed).await;
                 self.look_once_more(unseen);
+                self.look_there_once_more(new);
+                self.searched_at = Some(Instant::now());
             }
-            Err(error) => tracing::warn!(error = %error, "searching all roots failed"),
+            Err(error) => {
+                tracing::warn!(error = %error, "searching all roots failed; it is tried again");
+                self.searched_at = None;
+                time::sleep(TICK).await;
+            }
         }
-        self.searched_at = Some(Instant::now());
     }
 
     /// Between reading a project and watching its folders a change may have slipped through: it is read once more, with
@@ -235,6 +237,13 @@ impl Loop {
     fn look_once_more(&self, newly_watched: Vec<PathBuf>) {
         for path in newly_watched {
             self.control.pending.add_project(Arc::from(path), Instant::now());
+        }
+    }
+
+    /// The same for folders between projects.
+    fn look_there_once_more(&self, newly_watched: Vec<PathBuf>) {
+        for place in newly_watched {
+            self.control.pending.add_place(place, Instant::now());
         }
     }
 
@@ -279,7 +288,6 @@ impl Loop {
     }
 
     async fn look_for_projects(&mut self, places: Vec<PathBuf>) {
-        // Watched before they are read: what comes later is told.
         let roots = self.keeper.request().roots;
         let places: Vec<_> =
             places.into_iter().filter(|place| roots.iter().any(|root| place.starts_with(root))).collect();
@@ -290,11 +298,16 @@ impl Loop {
                     projects.read = refreshed.watch.len(),
                     "looked for projects"
                 );
-                self.plan.between_below(&roots, &places, refreshed.between.clone());
+                let new = self.plan.between_below(&roots, &places, refreshed.between.clone());
+                self.look_there_once_more(new);
                 let newly_watched = self.adopt(refreshed).await;
                 self.look_once_more(newly_watched);
             }
-            Err(error) => tracing::warn!(error = %error, "looking for projects failed"),
+            Err(error) => {
+                tracing::warn!(error = %error, "looking for projects failed; it is tried again");
+                self.look_there_once_more(places);
+                time::sleep(TICK).await;
+            }
         }
     }
 
@@ -302,6 +315,7 @@ impl Loop {
     async fn adopt(&mut self, refreshed: Refreshed) -> Vec<PathBuf> {
         for path in &refreshed.gone {
             self.plan.forget(path);
+            self.control.pending.forget(path);
         }
         let activity: HashMap<PathBuf, i64> = self.activity(&refreshed).await;
         let newly_watched = self.plan.adopt(refreshed.watch, &activity);
@@ -309,11 +323,12 @@ impl Loop {
         self.keeper.watched(&states).await;
         let (live, polled) = self.context.known.count_looks();
         let (folders, degraded) = (self.plan.count(), self.plan.degraded());
+        let is_watching = self.plan.is_watching();
         self.context.known.update_health(|health| {
             health.folders = folders;
             (health.live, health.polled) = (live, polled);
-            if let Some(degraded) = degraded {
-                health.degraded = Some(degraded);
+            if is_watching {
+                health.degraded = degraded;
             }
         });
         newly_watched

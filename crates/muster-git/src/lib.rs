@@ -37,5 +37,5 @@ pub use memo::HistoryMemo;
 pub use read::{Depth, ReadOptions, read};
 pub use reading::Reading;
 pub use tree::{CommitTree, WorkTree};
-pub use watch::{Coverage, Purpose, WatchEvent, WatchFolders, Watcher, has_events};
+pub use watch::{Coverage, Purpose, WatchEvent, WatchFolders, Watched, Watcher, has_events};
 pub use worktrees::{LinkedWorktree, linked_worktrees};

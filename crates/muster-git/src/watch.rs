@@ -74,6 +74,15 @@ pub enum Coverage {
     Refused,
 }
 
+/// What came of asking for watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// How much of it is watched.
+    pub coverage: Coverage,
+    /// Folders that were not watched for this owner until now; what happened in them before went unseen.
+    pub new: Vec<PathBuf>,
+}
+
 /// A running watch over many folders. Stops when dropped.
 #[derive(Debug)]
 pub struct Watcher {
@@ -109,15 +118,20 @@ impl Watcher {
 
     /// Watches these folders for the owner, and no longer those that it had before for this purpose. Folders that do not
     /// exist (any more) are no failure: their parent tells of them.
-    pub fn watch(&self, owner: &Arc<Path>, purpose: Purpose, folders: &[PathBuf]) -> Coverage {
-        let mut coverage = Coverage::Whole;
+    pub fn watch(&self, owner: &Arc<Path>, purpose: Purpose, folders: &[PathBuf]) -> Watched {
+        let (mut coverage, mut new) = (Coverage::Whole, Vec::new());
         let mut table = self.shared.table();
         let before = table.begin(owner, purpose);
         for folder in folders {
             // Known folders are asked for again: one that was deleted and made anew has lost its watch.
-            match inotify::add_watch(&self.shared.inotify, folder, flags()) {
-                Ok(descriptor) => table.add(descriptor, folder, owner, purpose),
-                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+            match inotify::add_watch(&self.shared.inotify, folder, flags(purpose)) {
+                Ok(descriptor) => {
+                    if !before.contains(&descriptor) {
+                        new.push(folder.clone());
+                    }
+                    table.add(descriptor, folder, owner, purpose);
+                }
+                Err(Errno::NOENT) => {}
                 Err(Errno::NOSPC) => {
                     coverage = Coverage::LimitReached;
                     break;
@@ -126,13 +140,18 @@ impl Watcher {
             }
         }
         self.release(table.end(owner, purpose, before));
-        coverage
+        Watched { coverage, new }
     }
 
     /// Forgets everything of the owner.
     pub fn forget(&self, owner: &Arc<Path>) {
         let unused = self.shared.table().forget(owner);
         self.release(unused);
+    }
+
+    /// Folders watched for one owner and purpose.
+    pub fn count_of(&self, owner: &Arc<Path>, purpose: Purpose) -> usize {
+        self.shared.table().count_of(owner, purpose)
     }
 
     /// Folders watched.
@@ -158,9 +177,12 @@ impl Drop for Watcher {
     }
 }
 
-/// What can change an answer. Links are not followed and only folders taken: paths come out of repositories.
-fn flags() -> WatchFlags {
-    WatchFlags::CREATE
+/// What can change an answer. Only folders, and links are not followed, since paths come out of repositories; but a root
+/// may be a link of the person's own.
+fn flags(purpose: Purpose) -> WatchFlags {
+    let follow = if purpose == Purpose::Between { WatchFlags::empty() } else { WatchFlags::DONT_FOLLOW };
+    follow
+        | WatchFlags::CREATE
         | WatchFlags::DELETE
         | WatchFlags::CLOSE_WRITE
         | WatchFlags::MOVED_FROM
@@ -169,7 +191,6 @@ fn flags() -> WatchFlags {
         | WatchFlags::DELETE_SELF
         | WatchFlags::MOVE_SELF
         | WatchFlags::ONLYDIR
-        | WatchFlags::DONT_FOLLOW
         | WatchFlags::EXCL_UNLINK
 }
 

@@ -2,6 +2,7 @@
 //! implementation is made here and nowhere else.
 
 use std::{
+    fs::File,
     io::Write,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -39,6 +40,8 @@ use crate::config::{Config, Gathered, Setting};
 pub(crate) struct Composed {
     pub(crate) state: HttpState,
     pub(crate) store: Store,
+    /// Held as long as this node runs.
+    pub(crate) node_lock: File,
     /// What follows registry.json.
     pub(crate) registry_task: JoinHandle<()>,
 }
@@ -56,6 +59,7 @@ pub(crate) async fn compose(
     let data_dir = data_dir(&config.server.data_dir)?;
     let store = Store::open(&store_config(&config.database, &data_dir), Arc::clone(&clock)).await?;
     let node = node_id(&data_dir, &*clock)?;
+    let node_lock = lock_node(&data_dir)?;
     let cache = cache(&config.cache, &clock);
     let context = Context::new(store.clone(), cache, Arc::clone(&clock), Arc::new(chance), node);
     let followed = follow::start(context.clone()).await?;
@@ -86,7 +90,7 @@ pub(crate) async fn compose(
         started: Instant::now(),
         counters: muster_http::HttpCounters::default(),
     });
-    Ok(Composed { state, store, registry_task })
+    Ok(Composed { state, store, node_lock, registry_task })
 }
 
 /// Its roots are set by the registry's keeper.
@@ -184,14 +188,28 @@ fn node_id(data_dir: &Path, clock: &dyn Clock) -> anyhow::Result<NodeId> {
             .with_context(|| format!("{} holds no id; delete it to get a new one", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let id = NodeId::new(clock.now(), chance());
-            let mut file = std::fs::File::create_new(&path)
-                .with_context(|| format!("cannot write {}", path.display()))?;
+            // Named when it is whole: an empty one would be in the way of every later start.
+            let unnamed = path.with_extension("new");
+            let cannot_write = || format!("cannot write {}", path.display());
+            let mut file = File::create(&unnamed).with_context(cannot_write)?;
             writeln!(file, "{id}")?;
             file.sync_all()?;
+            std::fs::rename(&unnamed, &path).with_context(cannot_write)?;
             Ok(id)
         }
         Err(error) => bail!("cannot read {}: {error}", path.display()),
     }
+}
+
+/// Two servers with one identity would each take the other's projects for their own. The store holds its own lock where
+/// it lies in the data folder; this one is for a store elsewhere.
+fn lock_node(data_dir: &Path) -> anyhow::Result<File> {
+    use rustix::fs::{FlockOperation, flock};
+    let file = File::open(data_dir.join("node-id"))?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        anyhow::anyhow!("another muster serve runs on {}; name another --data-dir", data_dir.display())
+    })?;
+    Ok(file)
 }
 
 fn chance() -> [u8; 10] {

@@ -16,7 +16,7 @@ use std::{
     },
 };
 
-use muster_model::{RepoId, project::Project};
+use muster_model::project::Project;
 use muster_store::{ChangeEvent, NewChange, Priority, ProjectRecord, Seq};
 use serde_json::json;
 use tokio::{sync::Mutex, task::spawn_blocking};
@@ -105,47 +105,66 @@ impl Keeper {
         self.entries.lock().await.keys().cloned().collect()
     }
 
-    /// Identity of the project at `path`.
-    pub async fn id_at(&self, path: &Path) -> Option<RepoId> {
-        self.entries.lock().await.get(path).map(|entry| entry.id)
-    }
-
     /// Searches all roots and reads everything.
     pub async fn all(&self) -> Result<Refreshed, AppError> {
-        let mut entries = self.entries.lock().await;
-        let (mut request, clock, interrupt) = self.reading();
-        // A root on a file system that does not answer would hold up all others for ever.
-        let away = self.roots_away().await;
-        request.roots.retain(|root| !away.contains(root));
-        let report = blocking(move || scan(&request, &clock, &interrupt, &mut |_| {})).await?;
-        self.context.known.counters.scans.fetch_add(1, Ordering::Relaxed);
-        if let Some(memo) = &self.request().memo {
-            memo.retain(Path::exists);
-        }
-        let report = match report {
-            Ok(report) => report,
-            Err(AppError::RootUnreadable { .. }) => self.nothing(),
-            Err(error) => return Err(error),
-        };
-        self.apply(&mut entries, report, Scope::Whole).await
+        self.refresh(Scope::Whole).await
     }
 
     /// Reads these projects again; whoever is not there any more is gone.
     pub async fn projects(&self, paths: Vec<PathBuf>) -> Result<Refreshed, AppError> {
-        let mut entries = self.entries.lock().await;
-        let (request, clock, interrupt) = self.reading();
-        let asked = paths.clone();
-        let report = blocking(move || scan_projects(&request, &asked, &clock, &interrupt)).await?;
-        self.apply(&mut entries, report, Scope::Projects(paths)).await
+        self.refresh(Scope::Projects(paths)).await
     }
 
     /// Looks for projects below these folders.
     pub async fn below(&self, places: Vec<PathBuf>) -> Result<Refreshed, AppError> {
+        self.refresh(Scope::Below(places)).await
+    }
+
+    /// In a task of its own: what has begun is brought to its end, even if whoever asked has left.
+    async fn refresh(&self, scope: Scope) -> Result<Refreshed, AppError> {
+        let this = self.clone();
+        let refreshed = tokio::spawn(async move { this.read_and_apply(scope).await }).await;
+        refreshed.map_err(|error| AppError::Internal {
+            message: format!("reading the projects failed: {error}"),
+        })?
+    }
+
+    async fn read_and_apply(&self, mut scope: Scope) -> Result<Refreshed, AppError> {
         let mut entries = self.entries.lock().await;
-        let (request, clock, interrupt) = self.reading();
-        let asked = places.clone();
-        let report = blocking(move || scan_below(&request, &asked, &clock, &interrupt)).await?;
-        self.apply(&mut entries, report, Scope::Below(places)).await
+        // A root on a file system that does not answer would hold up all others for ever.
+        let away = self.roots_away().await;
+        let is_there = |path: &PathBuf| !away.iter().any(|root| path.starts_with(root));
+        let mut request = self.request();
+        request.roots.retain(is_there);
+        match &mut scope {
+            Scope::Whole => {}
+            Scope::Projects(paths) | Scope::Below(paths) => paths.retain(is_there),
+        }
+        if request.roots.is_empty() {
+            return Ok(Refreshed::default());
+        }
+        let (clock, interrupt) = (Arc::clone(&self.context.clock), Arc::clone(&self.interrupt));
+        let asked = scope.clone();
+        let report = blocking(move || match asked {
+            Scope::Whole => {
+                if let Some(memo) = &request.memo {
+                    memo.retain(Path::exists);
+                }
+                scan(&request, &clock, &interrupt, &mut |_| {})
+            }
+            Scope::Projects(paths) => Ok(scan_projects(&request, &paths, &clock, &interrupt)),
+            Scope::Below(places) => Ok(scan_below(&request, &places, &clock, &interrupt)),
+        });
+        let report = match report.await? {
+            Ok(report) => report,
+            // It went away in between.
+            Err(AppError::RootUnreadable { .. }) => return Ok(Refreshed::default()),
+            Err(error) => return Err(error),
+        };
+        if scope == Scope::Whole {
+            self.context.known.counters.scans.fetch_add(1, Ordering::Relaxed);
+        }
+        self.apply(&mut entries, report, scope, away).await
     }
 
     /// Seconds since 1970 of the last commit or fetch of projects.
@@ -171,30 +190,17 @@ impl Keeper {
         self.context.cache.remove_by_tag(TAG_WATCH);
     }
 
-    fn reading(&self) -> (ScanRequest, Arc<dyn muster_model::Clock>, Arc<AtomicBool>) {
-        (self.request(), Arc::clone(&self.context.clock), Arc::clone(&self.interrupt))
-    }
-
-    fn nothing(&self) -> ScanReport {
-        ScanReport {
-            projects: Vec::new(),
-            is_interrupted: false,
-            folders_listed: 0,
-            roots: self.request().roots,
-            watch: HashMap::new(),
-            between: Vec::new(),
-        }
-    }
-
     async fn apply(
         &self,
         entries: &mut BTreeMap<PathBuf, Entry>,
         report: ScanReport,
         scope: Scope,
+        mut away: Vec<PathBuf>,
     ) -> Result<Refreshed, AppError> {
         let counters = &self.context.known.counters;
         Counters::add(&counters.projects_read, report.projects.len());
-        let away = self.roots_away().await;
+        // Those that were away when the reading began, and those that went since: what is missing there is not gone.
+        away.extend(self.roots_away().await);
         let mut refreshed = Refreshed {
             watch: report.watch.into_iter().collect(),
             between: report.between,
@@ -210,10 +216,10 @@ impl Keeper {
         // A root that is away comes as a project with an error; health tells of it, and it is no project.
         for project in report.projects.into_iter().filter(|project| !away.contains(&project.path)) {
             let path = project.path.clone();
-            let entry = entries.entry(path.clone()).or_insert_with(|| {
-                has_new_members = true;
-                Entry::to_be_read(self.context.new_repo_id(), 0)
-            });
+            let entry = entries
+                .entry(path.clone())
+                .or_insert_with(|| Entry::to_be_read(self.context.new_repo_id(), 0));
+            has_new_members |= entry.stored.is_none();
             entry.was_read(&project);
             read.insert(path, project);
         }
@@ -225,21 +231,25 @@ impl Keeper {
             self.add_concerned(entries, &gone, &mut read).await?;
         }
         let changed = finish(entries, &gone, read);
-        let records = self.records(entries, &changed);
-        let seq = self.write(entries, &records, &gone, is_member_change).await?;
-        refreshed.seq = seq;
-        // Only what is written counts as known; after a failure the next reading tries again.
-        for path in gone {
-            if let Some(entry) = entries.remove(&path) {
-                self.context.known.forget(entry.id);
+        if !gone.is_empty() {
+            refreshed.seq = self.remove(entries, &gone).await?;
+            for path in gone {
+                if let Some(entry) = entries.remove(&path) {
+                    self.context.known.forget(entry.id);
+                }
+                refreshed.gone.push(path);
             }
-            refreshed.gone.push(path);
         }
-        for (path, project, prints) in changed {
-            if let Some(entry) = entries.get_mut(&path) {
-                entry.is_stored(&project, prints);
+        // Only what is written counts as known; after a failure the next reading tries again.
+        for batch in changed.chunks(BATCH) {
+            let records = self.records(entries, batch);
+            refreshed.seq = self.write(&records, is_member_change).await?.or(refreshed.seq);
+            for (path, project, prints) in batch {
+                if let Some(entry) = entries.get_mut(path) {
+                    entry.is_stored(project, prints.clone());
+                }
+                refreshed.changed.push(path.clone());
             }
-            refreshed.changed.push(path);
         }
         Counters::add(&counters.projects_changed, refreshed.changed.len());
         for (path, id) in looked {
@@ -332,55 +342,51 @@ impl Keeper {
         changed.iter().filter_map(record).collect()
     }
 
-    async fn write(
+    async fn remove(
         &self,
         entries: &BTreeMap<PathBuf, Entry>,
-        records: &[(ProjectRecord, NewChange)],
         gone: &[PathBuf],
+    ) -> Result<Option<Seq>, AppError> {
+        let mut tx = self.context.store.begin(Priority::Background).await?;
+        let gone: Vec<_> = gone.iter().filter_map(|path| Some((path, entries.get(path)?))).collect();
+        let ids: Vec<_> = gone.iter().map(|(_, entry)| entry.id).collect();
+        tx.project_remove(&ids).await?;
+        for (path, entry) in gone {
+            let tags = [TAG_PORTFOLIO, TAG_MEMBERS, TAG_RECOMMENDATIONS].map(ToOwned::to_owned);
+            tx.record(NewChange {
+                entity: "project".into(),
+                entity_id: entry.id.to_string(),
+                tags: tags.into_iter().chain([project_tag(entry.id)]).collect(),
+                event: Some(ChangeEvent {
+                    topic: "project.changed".into(),
+                    data: json!({
+                        "id": entry.id,
+                        "name": entry.name,
+                        "path": path.to_string_lossy(),
+                        "what": ["gone"],
+                    }),
+                }),
+            });
+        }
+        Ok(tx.commit().await?)
+    }
+
+    async fn write(
+        &self,
+        records: &[(ProjectRecord, NewChange)],
         is_member_change: bool,
     ) -> Result<Option<Seq>, AppError> {
-        let mut last = None;
-        if !gone.is_empty() {
-            let mut tx = self.context.store.begin(Priority::Background).await?;
-            let gone: Vec<_> = gone.iter().filter_map(|path| Some((path, entries.get(path)?))).collect();
-            let ids: Vec<_> = gone.iter().map(|(_, entry)| entry.id).collect();
-            tx.project_remove(&ids).await?;
-            for (path, entry) in gone {
-                tx.record(NewChange {
-                    entity: "project".into(),
-                    entity_id: entry.id.to_string(),
-                    tags: [TAG_PORTFOLIO, TAG_MEMBERS, TAG_RECOMMENDATIONS]
-                        .map(ToOwned::to_owned)
-                        .into_iter()
-                        .chain([project_tag(entry.id)])
-                        .collect(),
-                    event: Some(ChangeEvent {
-                        topic: "project.changed".into(),
-                        data: json!({
-                            "id": entry.id,
-                            "name": entry.name,
-                            "path": path.to_string_lossy(),
-                            "what": ["gone"],
-                        }),
-                    }),
-                });
+        let mut tx = self.context.store.begin(Priority::Background).await?;
+        let rows: Vec<_> = records.iter().map(|(record, _)| record.clone()).collect();
+        tx.project_put(&rows).await?;
+        for (_, change) in records {
+            let mut change = change.clone();
+            if is_member_change && !change.tags.iter().any(|tag| tag == TAG_MEMBERS) {
+                change.tags.push(TAG_MEMBERS.to_owned());
             }
-            last = tx.commit().await?.or(last);
+            tx.record(change);
         }
-        for batch in records.chunks(BATCH) {
-            let mut tx = self.context.store.begin(Priority::Background).await?;
-            let rows: Vec<_> = batch.iter().map(|(record, _)| record.clone()).collect();
-            tx.project_put(&rows).await?;
-            for (_, change) in batch {
-                let mut change = change.clone();
-                if is_member_change && !change.tags.iter().any(|tag| tag == TAG_MEMBERS) {
-                    change.tags.push(TAG_MEMBERS.to_owned());
-                }
-                tx.record(change);
-            }
-            last = tx.commit().await?.or(last);
-        }
-        Ok(last)
+        Ok(tx.commit().await?)
     }
 }
 

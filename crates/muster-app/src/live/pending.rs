@@ -3,7 +3,7 @@
 //! nothing new, or whose reading is slow, waits longer each time.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -115,6 +115,18 @@ impl Pending {
             Arc::clone(owner),
             Habit { idle_readings, busy_readings, read_at: Instant::now(), duration },
         );
+    }
+
+    /// Forgets a project that is gone.
+    pub(super) fn forget(&self, path: &Path) {
+        let mut state = self.lock();
+        state.projects.remove(path);
+        state.habits.remove(path);
+    }
+
+    /// Forgets all projects that are no longer known.
+    pub(super) fn retain(&self, known: &HashSet<PathBuf>) {
+        self.lock().habits.retain(|owner, _| known.contains(&**owner));
     }
 
     /// When something will be due; `None` if nothing waits.

@@ -22,6 +22,8 @@ struct Planned {
     active_at: i64,
     has_events: bool,
     state: Option<WatchState>,
+    /// What keeps it from being watched, if it is a limit.
+    limited_by: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,11 @@ impl Plan {
         self.watcher.as_ref().map_or(0, Watcher::count)
     }
 
+    /// There are file events at all.
+    pub(super) fn is_watching(&self) -> bool {
+        self.watcher.is_some()
+    }
+
     /// Why not everything is watched, and what to do.
     pub(super) fn degraded(&self) -> Option<String> {
         self.limit_reached.map(ToOwned::to_owned)
@@ -68,28 +75,48 @@ impl Plan {
         std::mem::take(&mut self.news)
     }
 
-    /// All folders in which projects come and go.
-    pub(super) fn between_all(&mut self, roots: &[PathBuf], folders: Vec<PathBuf>) {
+    /// All folders in which projects come and go. Returns those that were not watched until now.
+    pub(super) fn between_all(&mut self, roots: &[PathBuf], folders: Vec<PathBuf>) -> Vec<PathBuf> {
         self.between = folders.into_iter().collect();
-        self.watch_between(roots);
+        self.watch_between(roots)
     }
 
     /// The same below some places only.
-    pub(super) fn between_below(&mut self, roots: &[PathBuf], places: &[PathBuf], folders: Vec<PathBuf>) {
+    pub(super) fn between_below(
+        &mut self,
+        roots: &[PathBuf],
+        places: &[PathBuf],
+        folders: Vec<PathBuf>,
+    ) -> Vec<PathBuf> {
         self.between.retain(|folder| !places.iter().any(|place| folder.starts_with(place)));
         self.between.extend(folders);
-        self.watch_between(roots);
+        self.watch_between(roots)
     }
 
-    fn watch_between(&mut self, roots: &[PathBuf]) {
-        let Some(watcher) = &self.watcher else { return };
+    fn watch_between(&mut self, roots: &[PathBuf]) -> Vec<PathBuf> {
+        let mut new = Vec::new();
+        let Some(watcher) = &self.watcher else { return new };
         for root in roots {
             let owner = Arc::from(root.as_path());
             let folders: Vec<_> =
                 self.between.iter().filter(|folder| folder.starts_with(root)).cloned().collect();
-            if watcher.watch(&owner, Purpose::Between, &folders) == Coverage::LimitReached {
+            let outcome = watcher.watch(&owner, Purpose::Between, &folders);
+            if outcome.coverage == Coverage::LimitReached {
                 self.limit_reached = Some(SYSTEM_LIMIT);
             }
+            new.extend(outcome.new);
+        }
+        // One look at a folder covers those in it.
+        new.sort();
+        new.dedup_by(|folder, above| folder.starts_with(above));
+        new
+    }
+
+    /// Forgets projects that are no longer known.
+    pub(super) fn retain(&mut self, known: &HashSet<PathBuf>) {
+        let gone: Vec<_> = self.projects.keys().filter(|path| !known.contains(*path)).cloned().collect();
+        for path in gone {
+            self.forget(&path);
         }
     }
 
@@ -119,72 +146,85 @@ impl Plan {
     ) -> Vec<PathBuf> {
         let mut order: Vec<PathBuf> = Vec::new();
         for (path, watch) in read {
+            if watch.folders == WatchFolders::default() {
+                // Given up because its file system does not answer; nothing of it is touched.
+                if let Some(planned) = self.projects.get_mut(&path) {
+                    planned.set_state(&path, WatchState::Polled, &mut self.news);
+                }
+                continue;
+            }
             let unexplored = watch.unexplored.into_iter().collect();
             let active_at = activity.get(&path).copied().unwrap_or_default();
-            let known = self.projects.get_mut(&path);
-            match known {
-                Some(planned)
-                    if planned.folders == watch.folders && planned.state == Some(WatchState::Live) =>
-                {
-                    planned.unexplored = unexplored;
-                    planned.active_at = active_at;
-                }
-                _ => {
-                    let has_events = has_events(&path);
-                    let state = known.and_then(|planned| planned.state);
-                    let planned =
-                        Planned { folders: watch.folders, unexplored, active_at, has_events, state };
-                    self.projects.insert(path.clone(), planned);
-                    order.push(path);
-                }
-            }
+            let known = self.projects.get(&path);
+            let planned = Planned {
+                folders: watch.folders,
+                unexplored,
+                active_at,
+                has_events: known.map_or_else(|| has_events(&path), |planned| planned.has_events),
+                state: known.and_then(|planned| planned.state),
+                limited_by: None,
+            };
+            self.projects.insert(path.clone(), planned);
+            order.push(path);
         }
         order.sort_by_key(|path| Reverse(self.projects.get(path).map_or(0, |planned| planned.active_at)));
         let mut newly_watched = Vec::new();
         // What git writes is little and tells most: all of it before the first work tree.
-        let mut is_git_covered = HashMap::new();
+        let mut by_git = HashMap::new();
         for path in &order {
             let Some(planned) = self.projects.get(path) else { continue };
-            is_git_covered.insert(path.clone(), self.watch(path, Purpose::Git, &planned.folders.git));
+            by_git.insert(path.clone(), self.watch(path, Purpose::Git, &planned.folders.git));
         }
         for path in order {
             let Some(planned) = self.projects.get(&path) else { continue };
-            let is_tree_covered = self.watch(&path, Purpose::WorkTree, &planned.folders.work_tree);
-            let coverages = [is_git_covered.get(&path).copied().unwrap_or(Covered::No), is_tree_covered];
-            if coverages.contains(&Covered::LimitReached) {
-                self.limit_reached = Some(SYSTEM_LIMIT);
-            }
-            if coverages.contains(&Covered::BudgetSpent) && self.limit_reached.is_none() {
-                self.limit_reached = Some(BUDGET);
-            }
-            let is_live = coverages == [Covered::Yes, Covered::Yes];
-            let state = if is_live { WatchState::Live } else { WatchState::Polled };
-            let Some(planned) = self.projects.get_mut(&path) else { continue };
-            if is_live {
+            // Known folders are asked for again: one that was deleted and made anew has lost its watch.
+            let by_tree = self.watch(&path, Purpose::WorkTree, &planned.folders.work_tree);
+            let both = [by_git.get(&path).copied().unwrap_or((Covered::No, false)), by_tree];
+            let state = if both.iter().all(|(covered, _)| *covered == Covered::Yes) {
+                WatchState::Live
+            } else {
+                WatchState::Polled
+            };
+            if state == WatchState::Live && both.iter().any(|(_, is_new)| *is_new) {
                 newly_watched.push(path.clone());
             }
-            if planned.state != Some(state) {
-                planned.state = Some(state);
-                self.news.push((path, state));
-            }
+            let Some(planned) = self.projects.get_mut(&path) else { continue };
+            planned.limited_by = both.iter().find_map(|(covered, _)| covered.reason());
+            planned.set_state(&path, state, &mut self.news);
         }
+        self.limit_reached = self.projects.values().find_map(|planned| planned.limited_by);
         newly_watched
     }
 
-    fn watch(&self, path: &Path, purpose: Purpose, folders: &[PathBuf]) -> Covered {
+    /// How far it is covered, and whether anything was not watched before.
+    fn watch(&self, path: &Path, purpose: Purpose, folders: &[PathBuf]) -> (Covered, bool) {
         let (Some(watcher), Some(planned)) = (&self.watcher, self.projects.get(path)) else {
-            return Covered::No;
+            return (Covered::No, false);
         };
         if !planned.has_events {
-            return Covered::No;
+            return (Covered::No, false);
         }
-        if purpose == Purpose::WorkTree && watcher.count() + folders.len() > self.max_folders {
-            return Covered::BudgetSpent;
+        let owner = Arc::from(path);
+        let others = watcher.count() - watcher.count_of(&owner, purpose);
+        if purpose == Purpose::WorkTree && others + folders.len() > self.max_folders {
+            watcher.watch(&owner, purpose, &[]);
+            return (Covered::BudgetSpent, false);
         }
-        match watcher.watch(&Arc::from(path), purpose, folders) {
+        let outcome = watcher.watch(&owner, purpose, folders);
+        let covered = match outcome.coverage {
             Coverage::Whole => Covered::Yes,
             Coverage::LimitReached => Covered::LimitReached,
             Coverage::Refused => Covered::No,
+        };
+        (covered, !outcome.new.is_empty())
+    }
+}
+
+impl Planned {
+    fn set_state(&mut self, path: &Path, state: WatchState, news: &mut Vec<(PathBuf, WatchState)>) {
+        if self.state != Some(state) {
+            self.state = Some(state);
+            news.push((path.to_owned(), state));
         }
     }
 }
@@ -199,4 +239,14 @@ enum Covered {
     No,
     LimitReached,
     BudgetSpent,
+}
+
+impl Covered {
+    fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::LimitReached => Some(SYSTEM_LIMIT),
+            Self::BudgetSpent => Some(BUDGET),
+            Self::Yes | Self::No => None,
+        }
+    }
 }

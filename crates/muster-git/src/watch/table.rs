@@ -29,6 +29,11 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// Folders watched for one interest.
+    pub(super) fn count_of(&self, owner: &Arc<Path>, purpose: Purpose) -> usize {
+        self.by_interest.get(&Added { owner: Arc::clone(owner), purpose }).map_or(0, HashSet::len)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.folders.len()
     }
@@ -44,6 +49,10 @@ impl Table {
             .folders
             .entry(descriptor)
             .or_insert_with(|| Folder { path: Arc::from(path), interests: Vec::new() });
+        if *folder.path != *path {
+            // The same folder under another name: it was moved.
+            folder.path = Arc::from(path);
+        }
         if !folder.interests.contains(&interest) {
             folder.interests.push(interest.clone());
         }

@@ -132,16 +132,17 @@ async fn invalidate(
                 state.followed.until(seq).await;
             }
             context.cache.remove_by_tag(&project_tag(known.record.id));
+            context.cache.remove_by_tag(TAG_PORTFOLIO);
             format!("{} was read again", known.record.project.name)
         }
         None => {
+            context.cache.remove_by_tag(TAG_PORTFOLIO);
+            context.cache.remove_matching("portfolio:*");
+            context.cache.remove_matching("http:/portfolio/*");
             state.live.search();
             "everything is forgotten, and all roots are being searched".to_owned()
         }
     };
-    context.cache.remove_by_tag(TAG_PORTFOLIO);
-    context.cache.remove_matching("portfolio:*");
-    context.cache.remove_matching("http:/portfolio/*");
     tell(&state, json!({ "scope": "portfolio", "project_name": project_name }));
     Ok(no_store(InvalidatedView { message, project_name }))
 }

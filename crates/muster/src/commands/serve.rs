@@ -48,7 +48,7 @@ async fn serve(gathered: Gathered, roots: OwnRoots) -> anyhow::Result<Exit> {
     let listener = muster_http::bind(gathered.config.server.listen).await?;
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
-    let Composed { state, store, registry_task } =
+    let Composed { state, store, registry_task, node_lock } =
         compose::compose(gathered, roots, address, &interrupt, stopped.clone()).await?;
     say_where(address)?;
     let signals = tokio::spawn(stop_on_signal(stop, interrupt));
@@ -57,6 +57,7 @@ async fn serve(gathered: Gathered, roots: OwnRoots) -> anyhow::Result<Exit> {
     registry_task.abort();
     signals.abort();
     store.close().await;
+    drop(node_lock);
     result?;
     Ok(Exit::Fine)
 }

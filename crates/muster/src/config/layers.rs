@@ -57,8 +57,19 @@ impl Setting {
     }
 }
 
-/// `scheme://user:password@host` with the password blotted out.
+fn without_password_in_query(text: &str) -> String {
+    let Some((address, query)) = text.split_once('?') else { return text.to_owned() };
+    let blot = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if name.to_lowercase().contains("password") => format!("{name}=***"),
+        _ => pair.to_owned(),
+    };
+    format!("{address}?{}", query.split('&').map(blot).collect::<Vec<_>>().join("&"))
+}
+
+/// An address with its password blotted out, before the host or in the query.
 fn without_password(text: &str) -> String {
+    let text = without_password_in_query(text);
+    let text = text.as_str();
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     match rest[..end].rfind('@') {

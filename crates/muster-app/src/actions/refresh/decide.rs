@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use muster_model::project::Project;
+use muster_model::{ErrorCode, project::Project};
 
 use super::entry::{Entry, OwnVerdict, Prints};
 use crate::services::scan::{Others, unique_names};
@@ -34,10 +34,17 @@ pub(super) fn gone(
         Scope::Projects(paths) => paths.iter().any(|covered| covered == path),
         Scope::Below(places) => places.iter().any(|place| path.starts_with(place)),
     };
+    let unlisted: Vec<&PathBuf> = read
+        .values()
+        .filter(|project| project.error.as_ref().is_some_and(|error| error.code != ErrorCode::Vanished))
+        .map(|project| &project.path)
+        .collect();
     entries
         .keys()
         .filter(|path| is_covered(path) && !read.contains_key(*path))
         .filter(|path| !away.iter().any(|root| path.starts_with(root)))
+        // A folder that could not be listed says nothing of what lies in it.
+        .filter(|path| !unlisted.iter().any(|folder| path.starts_with(folder)))
         .cloned()
         .collect()
 }

@@ -1,9 +1,12 @@
 //! What the keeper remembers of one project: enough to tell what has changed, and no more, because there may be
 //! thousands.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use muster_model::{RepoId, Timestamp, git_state::Deletable, project::Project};
+use muster_model::{RepoId, Timestamp, git_state::Deletable, project::Project, word::path_text};
 use muster_store::ProjectRecord;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
@@ -114,6 +117,7 @@ impl Prints {
         } = project;
         let of_git =
             (kind, relation, error, warnings, git, branches, remote, push_remote, fetched_at, unknown);
+        let borrows_from: Vec<_> = borrows_from.iter().map(|path| path_text::encode(path)).collect();
         let of_tree = (deletable, worktrees, submodules, borrows_from);
         Self {
             name: print(&(name, path.as_os_str().as_encoded_bytes())),
@@ -136,6 +140,8 @@ impl Prints {
 }
 
 fn print(value: &impl Serialize) -> u128 {
-    // What cannot be encoded counts as different from everything, which writes once more than needed.
-    serde_json::to_vec(value).map_or(0, |bytes| xxh3_128(&bytes))
+    static DIFFERENT: AtomicU64 = AtomicU64::new(1);
+    // What cannot be encoded counts as different from everything, which writes more than needed and loses nothing.
+    let different = |_| u128::from(DIFFERENT.fetch_add(1, Ordering::Relaxed));
+    serde_json::to_vec(value).map_or_else(different, |bytes| xxh3_128(&bytes))
 }

@@ -3,7 +3,8 @@
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -18,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct RootProbe {
     /// Roots that somebody is still asking, and since when.
     asked: Arc<Mutex<HashMap<PathBuf, Instant>>>,
+    /// The device on which each root was last seen with something in it.
+    devices: Arc<Mutex<HashMap<PathBuf, u64>>>,
 }
 
 impl RootProbe {
@@ -36,7 +39,19 @@ impl RootProbe {
         }
         let this = self.clone();
         let asking = spawn_blocking(move || {
-            let answer = std::fs::read_dir(&root).err().map(|error| error.to_string());
+            let answer = match look(&root) {
+                Ok((device, false)) => {
+                    this.devices.lock().unwrap_or_else(PoisonError::into_inner).insert(root.clone(), device);
+                    None
+                }
+                Ok((device, true)) => {
+                    let devices = this.devices.lock().unwrap_or_else(PoisonError::into_inner);
+                    let was_elsewhere = devices.get(&root).is_some_and(|known| *known != device);
+                    was_elsewhere
+                        .then(|| "it is empty and on another disk than before: not mounted".to_owned())
+                }
+                Err(error) => Some(error.to_string()),
+            };
             this.lock().remove(&root);
             answer
         });
@@ -49,4 +64,10 @@ impl RootProbe {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Instant>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The device of a folder, and whether it is empty.
+fn look(root: &Path) -> std::io::Result<(u64, bool)> {
+    let device = std::fs::metadata(root)?.dev();
+    Ok((device, std::fs::read_dir(root)?.next().is_none()))
 }

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
+    io::ErrorKind,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
@@ -32,7 +33,19 @@ impl Group {
 
 /// What stands at a path that was a project before; `None` if nothing does.
 pub(super) fn at(path: &Path, boundary: &Boundary) -> Option<Group> {
-    let listing = std::fs::read_dir(path).ok()?;
+    let listing = match std::fs::read_dir(path) {
+        Ok(listing) => listing,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return None,
+        // It may be there all the same: no rights, no answer, out of descriptors.
+        Err(error) => {
+            let code = match error.kind() {
+                ErrorKind::PermissionDenied => ErrorCode::PermissionDenied,
+                _ => ErrorCode::TimedOut,
+            };
+            let message = format!("cannot list {}: {error}", path.display());
+            return Some(Group::Problem(path.to_owned(), RepoError::new(code, message)));
+        }
+    };
     match Checkout::at(path, boundary) {
         Ok(checkout) => return Some(Group::Repository(checkout)),
         Err(error) if path.join(".git").symlink_metadata().is_ok() || error.code == ErrorCode::Hostile => {

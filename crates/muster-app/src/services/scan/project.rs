@@ -2,6 +2,7 @@
 //! should be done. Collect first, then decide: everything after the reading is values in, values out.
 
 use std::{
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
@@ -14,7 +15,7 @@ use muster_git::{
     linked_worktrees, read,
 };
 use muster_model::{
-    Clock, ErrorCode, ReadError, RepoError, SourceTree, Timestamp,
+    ByteSlice, Clock, ErrorCode, ReadError, RepoError, SourceTree, Timestamp,
     analysis::{Context, GitFacts, ProjectMeta},
     error::Warning,
     project::{Project, ProjectKind, Worktree},
@@ -63,9 +64,7 @@ impl Reader {
     pub(super) fn read(&self, group: &Group, stop: &AtomicBool) -> Read {
         let attempt = catch_unwind(AssertUnwindSafe(|| match group {
             Group::Repository(checkout) => self.read_repository(checkout, stop),
-            Group::Folder(path) => {
-                Ok(Read { watch: WatchFolders::of_folder(path), ..self.read_folder(path).into() })
-            }
+            Group::Folder(path) => Ok(self.read_folder(path)),
             Group::Problem(_, error) => Err(error.clone()),
         }));
         match attempt {
@@ -212,15 +211,17 @@ impl Reader {
         Ok(Read { project, unexplored, watch })
     }
 
-    fn read_folder(&self, path: &Path) -> Project {
+    fn read_folder(&self, path: &Path) -> Read {
         let mut project = self.empty(path, ProjectKind::Folder);
         project.relation = self.choices.of(path, None).unwrap_or(Relation::Mine);
         project.unknown.insert("git".into(), UnknownReason::NoRepository);
+        let mut watch = WatchFolders::of_folder(path);
         if self.detail == Detail::Full {
             let tree = WorkTree::from_folder(path, MAX_FOLDER_FILES);
             Self::analyze(&mut project, &tree, &GitFacts::default());
+            watch.work_tree.extend(folders_with_files(path, &tree));
         }
-        project
+        Read { watch, ..project.into() }
     }
 
     fn analyze(project: &mut Project, tree: &dyn SourceTree, git: &GitFacts) {
@@ -326,6 +327,13 @@ fn folders_of(path: &Path) -> Vec<PathBuf> {
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()) && entry.file_name() != ".git")
         .map(|entry| entry.path())
         .collect()
+}
+
+/// The folders below `path` in which the files of a tree lie.
+fn folders_with_files(path: &Path, tree: &dyn SourceTree) -> BTreeSet<PathBuf> {
+    let parents =
+        tree.entries().iter().filter_map(|entry| entry.path.to_path().ok()?.parent().map(Path::to_owned));
+    parents.filter(|parent| !parent.as_os_str().is_empty()).map(|parent| path.join(parent)).collect()
 }
 
 fn read_meta(tree: &dyn SourceTree, warnings: &mut Vec<Warning>) -> Option<ProjectMeta> {

@@ -26,6 +26,8 @@ const LIVE_PROJECTS: usize = 500;
 const START_PROJECTS: usize = 1000;
 /// Requests of one sample of a hit.
 const REQUESTS: u32 = 5_000;
+/// Connections that they go over.
+const CONNECTIONS: usize = 16;
 /// Changes whose way to the API is timed.
 const CHANGES: usize = 100;
 
@@ -74,7 +76,8 @@ fn hits(rounds: usize) -> Result<Vec<Row>> {
     let answer = ours.get(path, &[])?;
     let etag = answer.etag.context("the list has no ETag")?;
     let peer = bare::Bare::start(&answer.body)?;
-    let mut theirs = peer.client()?;
+    let mut theirs = (0..CONNECTIONS).map(|_| peer.client()).collect::<Result<Vec<_>>>()?;
+    let mut many = (0..CONNECTIONS).map(|_| muster.client()).collect::<Result<Vec<_>>>()?;
     let counters = |client: &mut Client| -> Result<[u64; 2]> {
         Ok([client.metric("muster_cache_loads_total")?, client.metric("muster_cache_encodes_total")?])
     };
@@ -83,8 +86,8 @@ fn hits(rounds: usize) -> Result<Vec<Row>> {
     for round in 0..=rounds {
         let samples = [
             cost(peer.pid(), &mut theirs, "/", &[])?,
-            cost(muster.pid(), &mut ours, path, &[])?,
-            cost(muster.pid(), &mut ours, path, &[("If-None-Match", &etag)])?,
+            cost(muster.pid(), &mut many, path, &[])?,
+            cost(muster.pid(), &mut many, path, &[("If-None-Match", &etag)])?,
         ];
         if round > 0 {
             plain.push(samples[0]);
@@ -125,13 +128,21 @@ fn hits(rounds: usize) -> Result<Vec<Row>> {
     ])
 }
 
-/// CPU time of the server for one request, from many on one connection.
-fn cost(pid: u32, client: &mut Client, path: &str, headers: &[(&str, &str)]) -> Result<Duration> {
+/// CPU time of the server for one request, from many on a few connections: one alone would measure how often the
+/// server is put to sleep and woken.
+fn cost(pid: u32, clients: &mut [Client], path: &str, headers: &[(&str, &str)]) -> Result<Duration> {
     let before = process::cpu_of(pid)?;
-    for _ in 0..REQUESTS {
-        client.get(path, headers)?;
+    let mut asked = 0;
+    while asked < REQUESTS {
+        for client in &mut *clients {
+            client.send("GET", path, headers)?;
+        }
+        for client in &mut *clients {
+            client.receive(path)?;
+            asked += 1;
+        }
     }
-    Ok(process::cpu_of(pid)?.saturating_sub(before) / REQUESTS)
+    Ok(process::cpu_of(pid)?.saturating_sub(before) / asked)
 }
 
 fn cold_summary(rounds: usize) -> Result<Row> {

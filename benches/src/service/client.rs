@@ -53,16 +53,26 @@ impl Client {
     }
 
     fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Result<Answer> {
+        self.send(method, path, headers)?;
+        self.receive(path)
+    }
+
+    /// Sends a request; its answer must be received before the next.
+    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Result<()> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.host);
         for (name, value) in headers {
             request = request + name + ": " + value + "\r\n";
         }
         request.push_str("\r\n");
-        self.stream.get_mut().write_all(request.as_bytes())?;
+        Ok(self.stream.get_mut().write_all(request.as_bytes())?)
+    }
+
+    /// Waits for the answer to what was sent.
+    pub(crate) fn receive(&mut self, path: &str) -> Result<Answer> {
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
         let status: u16 = line.split(' ').nth(1).context("no status")?.parse()?;
-        ensure!(status < 400, "{method} {path} was answered with {}", line.trim());
+        ensure!(status < 400, "{path} was answered with {}", line.trim());
         let (mut etag, mut length, mut is_chunked) = (None, 0_usize, false);
         loop {
             line.clear();

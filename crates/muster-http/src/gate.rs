@@ -108,11 +108,11 @@ fn enter(state: &HttpState, request: &Request) -> Result<Entered, Problem> {
         return Err(Problem::new(Code::Internal, "the address of the client is not known"));
     };
     let forwarded = forwarded_for(request.headers());
-    let client = ClientKey::Address(client_address(
-        peer.ip(),
-        forwarded.iter().map(String::as_str),
-        &state.trusted_proxies,
-    ));
+    let address = client_address(peer.ip(), forwarded.iter().map(String::as_str), &state.trusted_proxies);
+    if limiter.is_allowed_always(address) {
+        return Ok(Entered { limited: None });
+    }
+    let client = ClientKey::Address(address);
     let decision = limiter.check(client, Cost::Whole);
     if decision.is_allowed() {
         return Ok(Entered { limited: Some((client, decision)) });

@@ -214,16 +214,9 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ServerFlag {
-    /// Address of the server
-    #[arg(
-        long,
-        global = true,
-        env = "MUSTER_SERVER",
-        hide_env_values = true,
-        default_value = "http://127.0.0.1:8100",
-        value_name = "URL"
-    )]
-    pub(crate) server: String,
+    /// Address of the server [default: server.listen]
+    #[arg(long, global = true, env = "MUSTER_SERVER", hide_env_values = true, value_name = "URL")]
+    pub(crate) server: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

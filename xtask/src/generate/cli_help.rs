@@ -9,12 +9,23 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 /// The commands, in the order of the help.
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 22] = [
     &[],
     &["scan"],
     &["show"],
     &["path"],
     &["each"],
+    &["serve"],
+    &["cache"],
+    &["cache", "stats"],
+    &["cache", "clear"],
+    &["cache", "warm"],
+    &["db"],
+    &["db", "migrate"],
+    &["db", "status"],
+    &["db", "backup"],
+    &["db", "restore"],
+    &["openapi"],
     &["config"],
     &["config", "show"],
     &["config", "check"],

@@ -1,17 +1,27 @@
 //! `muster cache`: the cache of a running server, through its API.
 
+use std::path::Path;
+
 use muster_net::Server;
 use serde_json::Value;
 
 use crate::{
     args::{CacheCommand, Format},
+    config::gather,
     exit::Exit,
     output::{self, Align, Column, Table},
 };
 
 /// Runs the command.
-pub(crate) fn run(command: &CacheCommand, address: &str) -> anyhow::Result<Exit> {
-    let server = Server::at(address)?;
+pub(crate) fn run(
+    command: &CacheCommand,
+    address: Option<&str>,
+    named_config: Option<&Path>,
+) -> anyhow::Result<Exit> {
+    let server = match address {
+        Some(address) => Server::at(address)?,
+        None => Server::at(&format!("http://{}", gather(named_config)?.config.server.listen))?,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match command {
         CacheCommand::Stats { output } => {

@@ -46,7 +46,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         }
         Some(Command::Man { dir }) => return man::run(dir.as_deref()),
         Some(Command::Config { command }) => return config::run(command, args.config.as_deref()),
-        Some(Command::Cache { command, server }) => return cache::run(command, &server.server),
+        Some(Command::Cache { command, server }) => {
+            return cache::run(command, server.server.as_deref(), args.config.as_deref());
+        }
         Some(Command::Db { command, data_dir }) => {
             return db::run(command, data_dir.as_deref(), args.config.as_deref());
         }

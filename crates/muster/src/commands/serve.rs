@@ -1,9 +1,15 @@
 //! `muster serve`: the service. Everything is put together in [`compose`]; here it is started, told where it answers, and
 //! stopped when a signal says so.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, sync::atomic::AtomicBool, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
-use muster_app::actions::registry::OwnRoots;
+use muster_app::{AppError, actions::registry::OwnRoots};
+use muster_http::HttpState;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -48,8 +54,10 @@ async fn serve(gathered: Gathered, roots: OwnRoots) -> anyhow::Result<Exit> {
     let listener = muster_http::bind(gathered.config.server.listen).await?;
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
+    let named = roots.named.clone();
     let Composed { state, store, registry_task, node_lock } =
         compose::compose(gathered, roots, address, &interrupt, stopped.clone()).await?;
+    refuse_missing(&named, &state).await?;
     say_where(address)?;
     let signals = tokio::spawn(stop_on_signal(stop, interrupt));
     let result = muster_http::serve(listener, state.clone(), stopped, patience).await;
@@ -60,6 +68,20 @@ async fn serve(gathered: Gathered, roots: OwnRoots) -> anyhow::Result<Exit> {
     drop(node_lock);
     result?;
     Ok(Exit::Fine)
+}
+
+/// A folder that is not there and of which nothing is known was mistyped. One of which something is known may be a disk
+/// that comes back.
+async fn refuse_missing(named: &[PathBuf], state: &HttpState) -> anyhow::Result<()> {
+    let known = state.keeper.paths().await;
+    for root in named {
+        if let Err(error) = std::fs::read_dir(root)
+            && !known.iter().any(|path| path.starts_with(root))
+        {
+            return Err(AppError::RootUnreadable { path: root.clone(), reason: error.to_string() }.into());
+        }
+    }
+    Ok(())
 }
 
 /// One line for people on stderr; stdout says the address alone, for scripts.

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::{Served, data_dir};
-use crate::run::{run, stderr, stdout, until};
+use crate::run::{finish, muster, run, stderr, stdout, until};
 
 /// The command against a running server, which must go well.
 #[track_caller]
@@ -61,6 +61,10 @@ fn without_a_server_the_cache_command_says_how_to_start_one() {
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains(&url) && said.contains("try: ") && said.contains("muster serve"), "{said}");
     }
+    // Without an address it asks where a server of this configuration would listen.
+    let output =
+        finish(muster(&lab).args(["cache", "stats"]).env("MUSTER__SERVER__LISTEN", free.to_string()));
+    assert!(stderr(&lab, &output).contains(&url), "{}", stderr(&lab, &output));
     for strange in ["https://localhost:1", "ftp://x", "localhost", "http://user:secret@localhost:1"] {
         let output = run(&lab, &["cache", "stats", "--server", strange]);
         let said = stderr(&lab, &output);

@@ -168,3 +168,25 @@ fn a_disk_that_becomes_full_stops_no_answer_and_what_happened_shows_once_there_i
     served.signal(Signal::TERM);
     assert_eq!(served.ended().code(), Some(0));
 }
+
+#[test]
+fn a_folder_that_is_not_there_is_named_unless_something_of_it_is_known() {
+    let lab = Lab::new();
+    lab.repo("api").commit_file("README.md", "");
+    let elsewhere = lab.folder().join("elsewhere");
+    let mut mistyped = serve(&lab);
+    mistyped.arg(&elsewhere);
+    refuses(&lab, &finish(&mut mistyped), &[&elsewhere.to_string_lossy(), "No such file", "try: "]);
+
+    // A disk that was mounted once: what was known of it stays.
+    fs::create_dir(&elsewhere).expect("made");
+    fs::rename(lab.root().join("api"), elsewhere.join("api")).expect("moved");
+    let served = Served::start(&lab, serve(&lab).arg(&elsewhere));
+    served.scanned();
+    served.signal(Signal::TERM);
+    assert_eq!(served.ended().code(), Some(0));
+    fs::rename(&elsewhere, lab.folder().join("away")).expect("moved");
+    let served = Served::start(&lab, serve(&lab).arg(&elsewhere));
+    served.scanned();
+    assert_eq!(served.json("/portfolio/summary")["total_projects"], 1);
+}

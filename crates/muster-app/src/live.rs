@@ -7,7 +7,7 @@ mod plan;
 
 use std::{
     collections::{HashMap, HashSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -31,6 +31,8 @@ use plan::Plan;
 const TICK: Duration = Duration::from_secs(2);
 /// Projects looked at in one go without an event, so that those with one do not wait long.
 const POLL_BATCH: usize = 16;
+/// Projects read in one go after events; all of them at once would stand in memory together.
+const READ_BATCH: usize = 32;
 /// Reading without an event takes at most this part of the time: after a reading, the pause is as many times longer.
 const POLL_PAUSE: u32 = 99;
 
@@ -221,7 +223,7 @@ impl Loop {
                 let new = self.plan.between_all(&roots, between);
                 let unseen = self.adopt(refreshed).await;
                 self.look_once_more(unseen);
-                self.look_there_once_more(new);
+                self.look_there_once_more(new).await;
                 self.searched_at = Some(Instant::now());
             }
             Err(error) => {
@@ -240,10 +242,17 @@ impl Loop {
         }
     }
 
-    /// The same for folders between projects.
-    fn look_there_once_more(&self, newly_watched: Vec<PathBuf>) {
-        for place in newly_watched {
-            self.control.pending.add_place(place, Instant::now());
+    /// The same for folders between projects: whatever is in them now and was not met.
+    async fn look_there_once_more(&self, newly_watched: Vec<PathBuf>) {
+        let folders = move || -> Vec<PathBuf> {
+            let entries = newly_watched.iter().filter_map(|place| std::fs::read_dir(place).ok()).flatten();
+            let is_folder = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+            entries.filter_map(Result::ok).filter(is_folder).map(|entry| entry.path()).collect()
+        };
+        for folder in tokio::task::spawn_blocking(folders).await.unwrap_or_default() {
+            if !self.plan.knows(&folder) {
+                self.control.pending.add_place(folder, Instant::now());
+            }
         }
     }
 
@@ -251,22 +260,25 @@ impl Loop {
         if !due.places.is_empty() {
             self.look_for_projects(due.places).await;
         }
-        if due.projects.is_empty() {
-            return;
+        for projects in due.projects.chunks(READ_BATCH) {
+            self.read_again(projects).await;
         }
+    }
+
+    async fn read_again(&mut self, projects: &[Arc<Path>]) {
         let begin = Instant::now();
-        let paths: Vec<PathBuf> = due.projects.iter().map(|owner| owner.to_path_buf()).collect();
+        let paths: Vec<PathBuf> = projects.iter().map(|owner| owner.to_path_buf()).collect();
         match self.keeper.projects(paths).await {
             Ok(refreshed) => {
                 let changed: HashSet<_> = refreshed.changed.iter().cloned().collect();
                 tracing::debug!(
-                    projects.read = due.projects.len(),
+                    projects.read = projects.len(),
                     projects.changed = refreshed.changed.len(),
                     duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
                     "read after events"
                 );
-                let share = begin.elapsed() / u32::try_from(due.projects.len()).unwrap_or(1).max(1);
-                for owner in &due.projects {
+                let share = begin.elapsed() / u32::try_from(projects.len()).unwrap_or(1).max(1);
+                for owner in projects {
                     self.control.pending.was_read(owner, share, changed.contains(&**owner));
                 }
                 // Folders that turned up inside a project may hold further ones.
@@ -279,8 +291,8 @@ impl Loop {
             }
             Err(error) => {
                 tracing::warn!(error = %error, "reading projects failed; they are read again");
-                for owner in due.projects {
-                    self.control.pending.add_project(owner, Instant::now());
+                for owner in projects {
+                    self.control.pending.add_project(Arc::clone(owner), Instant::now());
                 }
                 time::sleep(TICK).await;
             }
@@ -299,13 +311,15 @@ impl Loop {
                     "looked for projects"
                 );
                 let new = self.plan.between_below(&roots, &places, refreshed.between.clone());
-                self.look_there_once_more(new);
+                self.look_there_once_more(new).await;
                 let newly_watched = self.adopt(refreshed).await;
                 self.look_once_more(newly_watched);
             }
             Err(error) => {
                 tracing::warn!(error = %error, "looking for projects failed; it is tried again");
-                self.look_there_once_more(places);
+                for place in places {
+                    self.control.pending.add_place(place, Instant::now());
+                }
                 time::sleep(TICK).await;
             }
         }

@@ -60,6 +60,11 @@ impl Plan {
         self.watcher.as_ref().map_or(0, Watcher::count)
     }
 
+    /// A project, or a folder in which some come and go.
+    pub(super) fn knows(&self, path: &Path) -> bool {
+        self.projects.contains_key(path) || self.between.contains(path)
+    }
+
     /// There are file events at all.
     pub(super) fn is_watching(&self) -> bool {
         self.watcher.is_some()
@@ -106,9 +111,6 @@ impl Plan {
             }
             new.extend(outcome.new);
         }
-        // One look at a folder covers those in it.
-        new.sort();
-        new.dedup_by(|folder, above| folder.starts_with(above));
         new
     }
 

@@ -21,8 +21,8 @@ use std::{
 };
 
 use muster_git::{
-    Boundary, DiscoverOptions, Found, HistoryMemo, WatchFolders, WorkTrees, discover, discover_within,
-    enclosing_checkout,
+    Boundary, Checkout, CheckoutKind, DiscoverOptions, Found, HistoryMemo, WatchFolders, WorkTrees, discover,
+    discover_within, enclosing_checkout,
 };
 use muster_model::{Clock, RemoteUrl, project::Project, relation::Relation};
 
@@ -142,7 +142,7 @@ pub fn scan(
         boundary = Boundary::new(&roots);
         found = discover(&roots, &boundary, DiscoverOptions { max_depth: 0, ..options }, interrupt);
     }
-    let search = Search { request, roots, boundary, options };
+    let search = Search { request, roots, boundary, options, extent: Extent::Whole };
     let mut report = search.read(found, clock, interrupt, progress);
     finish(&mut report.projects);
     Ok(report)
@@ -159,7 +159,7 @@ pub fn scan_below(
     let boundary = Boundary::new(&request.roots);
     let options = discover_options(request);
     let found = discover_within(places, &request.roots, &boundary, options, interrupt);
-    Search { request, roots: request.roots.clone(), boundary, options }.read(
+    Search { request, roots: request.roots.clone(), boundary, options, extent: Extent::Part }.read(
         found,
         clock,
         interrupt,
@@ -200,6 +200,16 @@ pub fn finish(projects: &mut [Project]) {
     }
 }
 
+/// A worktree or submodule whose repository lies in the roots.
+fn belongs_to_another(checkout: &Checkout, boundary: &Boundary) -> bool {
+    let repository = match checkout.kind {
+        CheckoutKind::Linked => Some(checkout.common_dir.clone()),
+        CheckoutKind::Submodule => checkout.superproject_git_dir(),
+        CheckoutKind::Main | CheckoutKind::Bare => None,
+    };
+    repository.is_some_and(|repository| boundary.contains(&repository))
+}
+
 fn discover_options(request: &ScanRequest) -> DiscoverOptions {
     DiscoverOptions {
         max_depth: request.scan.max_depth,
@@ -231,6 +241,15 @@ struct Search<'a> {
     roots: Vec<PathBuf>,
     boundary: Boundary,
     options: DiscoverOptions,
+    extent: Extent,
+}
+
+/// How much of the roots is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    /// Some folders: a worktree or submodule is met without the repository that it belongs to.
+    Part,
 }
 
 impl Search<'_> {
@@ -242,7 +261,7 @@ impl Search<'_> {
         interrupt: &Arc<AtomicBool>,
         progress: &mut dyn FnMut(Progress),
     ) -> ScanReport {
-        let Self { request, roots, boundary, options } = self;
+        let Self { request, roots, boundary, options, extent } = self;
         let reader = reader(request, boundary, clock);
         let submodules = match options.work_trees {
             WorkTrees::Enter => group::Submodules::InTheirProject,
@@ -262,6 +281,10 @@ impl Search<'_> {
             report.folders_listed += found.folders_listed;
             report.between.append(&mut found.between);
             report.is_interrupted |= interrupt.load(Ordering::Relaxed);
+            if *extent == Extent::Part {
+                // Its repository lists it, and tells of it when it is read.
+                found.checkouts.retain(|checkout| !belongs_to_another(checkout, boundary));
+            }
             let mut groups = grouping.add(found, submodules);
             if let Some(only) = &request.only {
                 groups.retain(|group| group.path() == only);

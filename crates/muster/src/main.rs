@@ -15,8 +15,8 @@ use clap::Parser;
 
 use crate::{args::Args, exit::Exit};
 
-/// A hit is made of some dozen small allocations, and costs less with this allocator than with the system's
-/// (docs/benchmarks.md).
+/// A hit is made of some dozen small allocations. Tried beside the system's allocator with mixed results
+/// (docs/benchmarks.md); whoever measures it on a quiet machine decides.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

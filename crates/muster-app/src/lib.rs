@@ -4,6 +4,7 @@
 //! Inside: error, context and what it holds, services (strangers to each other), actions, live.
 
 pub mod actions;
+mod blocking;
 pub mod caches;
 pub mod config;
 pub mod context;
@@ -12,7 +13,6 @@ pub mod events;
 pub mod follow;
 pub mod known;
 pub mod live;
-mod redact;
 pub mod services;
 pub mod upkeep;
 

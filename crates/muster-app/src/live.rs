@@ -6,9 +6,12 @@ mod pending;
 mod plan;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -20,7 +23,6 @@ use crate::{
     caches::git_key,
     config::WatchConfig,
     context::Context,
-    error::AppError,
     known::{Counters, WatchState},
 };
 
@@ -46,13 +48,13 @@ pub struct Live {
 #[derive(Debug, Default)]
 struct Control {
     pending: Pending,
-    is_search_wanted: std::sync::atomic::AtomicBool,
+    is_search_wanted: AtomicBool,
     wake: Notify,
 }
 
 impl Control {
     fn search(&self) {
-        self.is_search_wanted.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.is_search_wanted.store(true, Ordering::Relaxed);
         self.wake.notify_one();
     }
 }
@@ -70,6 +72,7 @@ impl Live {
             control: Arc::clone(&control),
             searched_at: None,
             may_poll_at: Instant::now(),
+            ticked_at: Instant::now(),
             roots_away: HashSet::new(),
         };
         Self { task: tokio::spawn(looper.run()), control }
@@ -146,6 +149,7 @@ struct Loop {
     control: Arc<Control>,
     searched_at: Option<Instant>,
     may_poll_at: Instant,
+    ticked_at: Instant,
     roots_away: HashSet<PathBuf>,
 }
 
@@ -159,9 +163,13 @@ impl Loop {
                 None => TICK,
             };
             let _ = time::timeout(wait, self.control.wake.notified()).await;
-            if self.control.is_search_wanted.swap(false, std::sync::atomic::Ordering::Relaxed)
-                || self.is_search_due()
-                || self.has_root_moved().await
+            // Events come by the hundred; what only time decides is asked once a tick.
+            let is_tick = self.ticked_at.elapsed() >= TICK;
+            if is_tick {
+                self.ticked_at = Instant::now();
+            }
+            if self.control.is_search_wanted.swap(false, Ordering::Relaxed)
+                || is_tick && (self.is_search_due() || self.has_root_moved().await)
             {
                 self.search().await;
                 continue;
@@ -173,7 +181,9 @@ impl Loop {
                 continue;
             }
             self.refresh(due).await;
-            self.poll().await;
+            if is_tick {
+                self.poll().await;
+            }
         }
     }
 
@@ -203,7 +213,7 @@ impl Loop {
     async fn search(&mut self) {
         let begin = Instant::now();
         match self.keeper.all().await {
-            Ok(refreshed) => {
+            Ok(mut refreshed) => {
                 if !refreshed.is_interrupted {
                     self.context.known.update_health(|health| health.is_scanned = true);
                 }
@@ -214,13 +224,12 @@ impl Loop {
                     duration_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
                     "searched all roots"
                 );
-                let between = refreshed.between.clone();
                 let roots = self.keeper.request().roots;
                 let known = self.keeper.paths().await.into_iter().collect();
                 self.plan.retain(&known);
                 self.control.pending.retain(&known);
                 // What came before its folders were watched went unseen, so it is looked at once more.
-                let new = self.plan.between_all(&roots, between);
+                let new = self.plan.between_all(&roots, std::mem::take(&mut refreshed.between));
                 let unseen = self.adopt(refreshed).await;
                 self.look_once_more(unseen);
                 self.look_there_once_more(new).await;
@@ -304,13 +313,13 @@ impl Loop {
         let places: Vec<_> =
             places.into_iter().filter(|place| roots.iter().any(|root| place.starts_with(root))).collect();
         match self.keeper.below(places.clone()).await {
-            Ok(refreshed) => {
+            Ok(mut refreshed) => {
                 tracing::debug!(
                     places = places.len(),
                     projects.read = refreshed.watch.len(),
                     "looked for projects"
                 );
-                let new = self.plan.between_below(&roots, &places, refreshed.between.clone());
+                let new = self.plan.between_below(&roots, &places, std::mem::take(&mut refreshed.between));
                 self.look_there_once_more(new).await;
                 let newly_watched = self.adopt(refreshed).await;
                 self.look_once_more(newly_watched);
@@ -331,7 +340,7 @@ impl Loop {
             self.plan.forget(path);
             self.control.pending.forget(path);
         }
-        let activity: HashMap<PathBuf, i64> = self.activity(&refreshed).await;
+        let activity = self.keeper.activity(refreshed.watch.iter().map(|(path, _)| path)).await;
         let newly_watched = self.plan.adopt(refreshed.watch, &activity);
         let states: Vec<(PathBuf, WatchState)> = self.plan.take_states();
         self.keeper.watched(&states).await;
@@ -346,10 +355,6 @@ impl Loop {
             }
         });
         newly_watched
-    }
-
-    async fn activity(&self, refreshed: &Refreshed) -> HashMap<PathBuf, i64> {
-        self.keeper.activity(refreshed.watch.iter().map(|(path, _)| path)).await
     }
 
     /// Looks at projects whose time is up. A project with events keeps its entry until something happens or its time, the
@@ -368,8 +373,7 @@ impl Loop {
             return;
         }
         let begin = Instant::now();
-        let result: Result<Refreshed, AppError> = self.keeper.projects(due).await;
-        match result {
+        match self.keeper.projects(due).await {
             Ok(refreshed) => {
                 self.adopt(refreshed).await;
             }

@@ -12,6 +12,7 @@ pub mod id;
 pub mod project;
 pub mod query;
 pub mod recommendation;
+pub mod redact;
 pub mod relation;
 pub mod remote_url;
 pub mod source_tree;

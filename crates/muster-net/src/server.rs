@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use muster_model::redact::without_passwords;
 use reqwest::{Client, Method, Url, redirect::Policy};
 use serde_json::Value;
 
@@ -60,7 +61,7 @@ pub struct Server {
 impl Server {
     /// The muster at that address; nothing is sent yet.
     pub fn at(address: &str) -> Result<Self, ServerError> {
-        let wrong = |reason: String| ServerError::Address { address: without_password(address), reason };
+        let wrong = |reason: String| ServerError::Address { address: without_passwords(address), reason };
         let base: Url = address.parse().map_err(|error| wrong(format!("{error}")))?;
         if base.scheme() != "http" {
             return Err(wrong(format!("'{}' is not spoken here, http is", base.scheme())));
@@ -128,14 +129,6 @@ impl Server {
 
     fn strange(&self, reason: &str) -> ServerError {
         ServerError::Strange { address: self.base.to_string(), reason: reason.to_owned() }
-    }
-}
-
-/// An address as it may be shown.
-fn without_password(address: &str) -> String {
-    match (address.find("://"), address.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}://***{}", &address[..scheme], &address[at..]),
-        _ => address.to_owned(),
     }
 }
 

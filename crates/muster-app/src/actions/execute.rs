@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     actions::refresh::Keeper,
+    blocking::blocking,
     config::ActionsConfig,
     context::Context,
     error::AppError,
@@ -161,12 +162,15 @@ impl Executor {
             return Err(conflict(format!("{moved} than when the plan was made; make a new plan")));
         }
         let (basis, path) = (plan.basis.clone(), plan.path.clone());
-        let done = blocking(move || basis.carry_out(id.kind, &path)).await?;
+        let done = blocking("running git", move || basis.carry_out(id.kind, &path)).await?;
         // Also after a failure: a hook may have done half of it.
         let refreshed = self.keeper.projects(vec![plan.path.clone()]).await;
         done?;
         let path = plan.path.clone();
-        let head = blocking(move || muster_git::act::standing(&path)).await?.ok().and_then(|now| now.head);
+        let head = blocking("running git", move || muster_git::act::standing(&path))
+            .await?
+            .ok()
+            .and_then(|now| now.head);
         Ok(Done { plan, head, seq: refreshed?.seq })
     }
 
@@ -246,12 +250,7 @@ fn plan_detail(plan: &Plan) -> Value {
 
 async fn look(kind: ActionKind, project: &Project, message: Option<String>) -> Result<Basis, AppError> {
     let project = project.clone();
-    blocking(move || plan::look(kind, &project, message)).await?
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| AppError::Internal { message: format!("running git failed: {error}") })
+    blocking("running git", move || plan::look(kind, &project, message)).await?
 }
 
 fn joined<T>(joined: Result<Result<T, AppError>, tokio::task::JoinError>) -> Result<T, AppError> {

@@ -16,12 +16,13 @@ use std::{
     },
 };
 
-use muster_model::project::Project;
+use muster_model::{RepoId, project::Project};
 use muster_store::{ChangeEvent, NewChange, Priority, ProjectRecord, Seq};
 use serde_json::json;
-use tokio::{sync::Mutex, task::spawn_blocking};
+use tokio::sync::Mutex;
 
 use crate::{
+    blocking::blocking,
     caches::{TAG_MEMBERS, TAG_PORTFOLIO, TAG_RECOMMENDATIONS, TAG_WATCH, git_key, project_tag},
     context::Context,
     error::AppError,
@@ -29,8 +30,8 @@ use crate::{
     services::scan::{ScanReport, ScanRequest, Watch, scan, scan_below, scan_projects},
 };
 
-use decide::{Scope, finish, gone, verdicts};
-use entry::{Entry, OwnVerdict, Prints};
+use decide::{Scope, Whole, gone};
+use entry::{Entry, Prints};
 use roots::RootProbe;
 
 /// Projects written in one transaction; more would keep other writers waiting.
@@ -145,7 +146,7 @@ impl Keeper {
         }
         let (clock, interrupt) = (Arc::clone(&self.context.clock), Arc::clone(&self.interrupt));
         let asked = scope.clone();
-        let report = blocking(move || match asked {
+        let report = blocking("reading the projects", move || match asked {
             Scope::Whole => {
                 if let Some(memo) = &request.memo {
                     memo.retain(Path::exists);
@@ -227,10 +228,15 @@ impl Keeper {
             read.keys().filter_map(|path| Some((path.clone(), entries.get(path)?.id))).collect();
         let gone = gone(entries, &scope, &read, &away);
         let is_member_change = has_new_members || !gone.is_empty();
+        let whole = Whole::of(entries, &gone);
         if is_member_change {
-            self.add_concerned(entries, &gone, &mut read).await?;
+            // Not read, but with another name or verdict, because others came or went.
+            let ids = whole.concerned(entries, &read);
+            for record in Box::pin(self.context.store.project_load(&ids)).await?.records {
+                read.insert(record.project.path.clone(), record.project);
+            }
         }
-        let changed = finish(entries, &gone, read);
+        let changed = whole.finish(entries, read);
         if !gone.is_empty() {
             refreshed.seq = self.remove(entries, &gone).await?;
             for path in gone {
@@ -242,8 +248,8 @@ impl Keeper {
         }
         // Only what is written counts as known; after a failure the next reading tries again.
         for batch in changed.chunks(BATCH) {
-            let records = self.records(entries, batch);
-            refreshed.seq = self.write(&records, is_member_change).await?.or(refreshed.seq);
+            let (records, to_tell) = self.records(entries, batch, is_member_change);
+            refreshed.seq = self.write(&records, to_tell).await?.or(refreshed.seq);
             for (path, project, prints) in batch {
                 if let Some(entry) = entries.get_mut(path) {
                     entry.is_stored(project, prints.clone());
@@ -271,75 +277,37 @@ impl Keeper {
         away.into_iter().map(|(root, _)| root).collect()
     }
 
-    /// Adds projects that were not read but get another name or verdict, because others came or went.
-    async fn add_concerned(
-        &self,
-        entries: &BTreeMap<PathBuf, Entry>,
-        gone: &[PathBuf],
-        read: &mut HashMap<PathBuf, Project>,
-    ) -> Result<(), AppError> {
-        let (others, names) = verdicts(entries, gone);
-        let is_concerned = |(path, entry): &(&PathBuf, &Entry)| {
-            let is_renamed = names.get(*path).is_some_and(|name| *name != entry.name);
-            let is_judged_anew = || match &entry.own_verdict {
-                OwnVerdict::Read(own) => others.verdict(path, own.as_ref()) != entry.verdict,
-                OwnVerdict::Unread => false,
-            };
-            entry.stored.is_some() && !read.contains_key(*path) && (is_renamed || is_judged_anew())
-        };
-        let ids: Vec<_> = entries.iter().filter(is_concerned).map(|(_, entry)| entry.id).collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        for record in Box::pin(self.context.store.project_load(&ids)).await?.records {
-            read.insert(record.project.path.clone(), record.project);
-        }
-        Ok(())
-    }
-
+    /// What is written of projects, each with the change that it is.
     fn records(
         &self,
         entries: &BTreeMap<PathBuf, Entry>,
         changed: &[(PathBuf, Project, Prints)],
-    ) -> Vec<(ProjectRecord, NewChange)> {
+        is_member_change: bool,
+    ) -> (Vec<ProjectRecord>, Vec<NewChange>) {
         let now = self.context.clock.now();
         let roots = self.request().roots;
         let record = |(path, project, prints): &(PathBuf, Project, Prints)| {
             let entry = entries.get(path)?;
-            let root = roots.iter().find(|root| path.starts_with(root)).cloned().unwrap_or_default();
             let parts = prints.differences(entry.stored.as_ref());
-            let mut tags = vec![project_tag(entry.id), TAG_PORTFOLIO.to_owned()];
+            let mut tags = vec![TAG_PORTFOLIO];
             if parts.contains(&"recommendations") {
-                tags.push(TAG_RECOMMENDATIONS.to_owned());
+                tags.push(TAG_RECOMMENDATIONS);
             }
-            if parts.contains(&"name") {
-                tags.push(TAG_MEMBERS.to_owned());
+            if is_member_change || parts.contains(&"name") {
+                tags.push(TAG_MEMBERS);
             }
-            let change = NewChange {
-                entity: "project".into(),
-                entity_id: entry.id.to_string(),
-                tags,
-                event: Some(ChangeEvent {
-                    topic: "project.changed".into(),
-                    data: json!({
-                        "id": entry.id,
-                        "name": project.name,
-                        "path": path.to_string_lossy(),
-                        "what": if entry.stored.is_none() { vec!["appeared"] } else { parts },
-                    }),
-                }),
-            };
+            let what = if entry.stored.is_none() { vec!["appeared"] } else { parts };
             let record = ProjectRecord {
                 id: entry.id,
                 number: entry.number,
                 node: self.context.node,
-                root,
+                root: roots.iter().find(|root| path.starts_with(root)).cloned().unwrap_or_default(),
                 updated_at: now,
                 project: project.clone(),
             };
-            Some((record, change))
+            Some((record, change(entry.id, &project.name, path, &tags, &what)))
         };
-        changed.iter().filter_map(record).collect()
+        changed.iter().filter_map(record).unzip()
     }
 
     async fn remove(
@@ -347,51 +315,40 @@ impl Keeper {
         entries: &BTreeMap<PathBuf, Entry>,
         gone: &[PathBuf],
     ) -> Result<Option<Seq>, AppError> {
+        const TAGS: [&str; 3] = [TAG_PORTFOLIO, TAG_MEMBERS, TAG_RECOMMENDATIONS];
         let mut tx = self.context.store.begin(Priority::Background).await?;
         let gone: Vec<_> = gone.iter().filter_map(|path| Some((path, entries.get(path)?))).collect();
         let ids: Vec<_> = gone.iter().map(|(_, entry)| entry.id).collect();
         tx.project_remove(&ids).await?;
         for (path, entry) in gone {
-            let tags = [TAG_PORTFOLIO, TAG_MEMBERS, TAG_RECOMMENDATIONS].map(ToOwned::to_owned);
-            tx.record(NewChange {
-                entity: "project".into(),
-                entity_id: entry.id.to_string(),
-                tags: tags.into_iter().chain([project_tag(entry.id)]).collect(),
-                event: Some(ChangeEvent {
-                    topic: "project.changed".into(),
-                    data: json!({
-                        "id": entry.id,
-                        "name": entry.name,
-                        "path": path.to_string_lossy(),
-                        "what": ["gone"],
-                    }),
-                }),
-            });
+            tx.record(change(entry.id, &entry.name, path, &TAGS, &["gone"]));
         }
         Ok(tx.commit().await?)
     }
 
     async fn write(
         &self,
-        records: &[(ProjectRecord, NewChange)],
-        is_member_change: bool,
+        records: &[ProjectRecord],
+        changes: Vec<NewChange>,
     ) -> Result<Option<Seq>, AppError> {
         let mut tx = self.context.store.begin(Priority::Background).await?;
-        let rows: Vec<_> = records.iter().map(|(record, _)| record.clone()).collect();
-        tx.project_put(&rows).await?;
-        for (_, change) in records {
-            let mut change = change.clone();
-            if is_member_change && !change.tags.iter().any(|tag| tag == TAG_MEMBERS) {
-                change.tags.push(TAG_MEMBERS.to_owned());
-            }
+        tx.project_put(records).await?;
+        for change in changes {
             tx.record(change);
         }
         Ok(tx.commit().await?)
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {
-    spawn_blocking(work)
-        .await
-        .map_err(|error| AppError::Internal { message: format!("reading the projects failed: {error}") })
+/// What is recorded of a project with the write that changes it.
+fn change(id: RepoId, name: &str, path: &Path, tags: &[&str], what: &[&str]) -> NewChange {
+    NewChange {
+        entity: "project".into(),
+        entity_id: id.to_string(),
+        tags: tags.iter().map(|&tag| tag.to_owned()).chain([project_tag(id)]).collect(),
+        event: Some(ChangeEvent {
+            topic: "project.changed".into(),
+            data: json!({ "id": id, "name": name, "path": path.to_string_lossy(), "what": what }),
+        }),
+    }
 }

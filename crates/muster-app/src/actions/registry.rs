@@ -20,6 +20,7 @@ use tokio::{sync::Notify, task::JoinHandle, time};
 
 use crate::{
     actions::refresh::Keeper,
+    blocking::blocking,
     config::RegistryConfig,
     context::Context,
     error::AppError,
@@ -210,9 +211,7 @@ impl RegistryKeeper {
 
     async fn read(&self, path: &Path) -> Result<Reading, AppError> {
         let (path, home) = (path.to_owned(), self.0.home.clone());
-        let reading = tokio::task::spawn_blocking(move || Reading::of(&path, home.as_deref())).await;
-        reading
-            .map_err(|error| AppError::Internal { message: format!("reading the registry failed: {error}") })
+        blocking("reading the registry", move || Reading::of(&path, home.as_deref())).await
     }
 
     /// Takes over what was read. `in_force` is the content of the version that is stored.

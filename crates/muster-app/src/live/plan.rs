@@ -32,7 +32,8 @@ pub(super) struct Plan {
     max_folders: usize,
     projects: HashMap<PathBuf, Planned>,
     between: HashSet<PathBuf>,
-    limit_reached: Option<&'static str>,
+    /// Which limit keeps folders between projects from being watched.
+    between_limited_by: Option<&'static str>,
     /// Projects whose state changed since it was last asked for.
     news: Vec<(PathBuf, WatchState)>,
 }
@@ -50,7 +51,7 @@ impl Plan {
             max_folders,
             projects: HashMap::new(),
             between: HashSet::new(),
-            limit_reached: None,
+            between_limited_by: None,
             news: Vec::new(),
         }
     }
@@ -72,7 +73,8 @@ impl Plan {
 
     /// Why not everything is watched, and what to do.
     pub(super) fn degraded(&self) -> Option<String> {
-        self.limit_reached.map(ToOwned::to_owned)
+        let of_projects = || self.projects.values().find_map(|planned| planned.limited_by);
+        self.between_limited_by.or_else(of_projects).map(ToOwned::to_owned)
     }
 
     /// Projects whose state changed since the last call.
@@ -99,7 +101,7 @@ impl Plan {
     }
 
     fn watch_between(&mut self, roots: &[PathBuf]) -> Vec<PathBuf> {
-        let mut new = Vec::new();
+        let (mut new, mut limited_by) = (Vec::new(), None);
         let Some(watcher) = &self.watcher else { return new };
         for root in roots {
             let owner = Arc::from(root.as_path());
@@ -107,10 +109,11 @@ impl Plan {
                 self.between.iter().filter(|folder| folder.starts_with(root)).cloned().collect();
             let outcome = watcher.watch(&owner, Purpose::Between, &folders);
             if outcome.coverage == Coverage::LimitReached {
-                self.limit_reached = Some(SYSTEM_LIMIT);
+                limited_by = Some(SYSTEM_LIMIT);
             }
             new.extend(outcome.new);
         }
+        self.between_limited_by = limited_by;
         new
     }
 
@@ -194,7 +197,6 @@ impl Plan {
             planned.limited_by = both.iter().find_map(|(covered, _)| covered.reason());
             planned.set_state(&path, state, &mut self.news);
         }
-        self.limit_reached = self.projects.values().find_map(|planned| planned.limited_by);
         newly_watched
     }
 

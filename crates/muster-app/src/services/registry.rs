@@ -10,11 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use muster_model::{RemoteUrl, category::Category, relation::Relation, word::path_text};
+use muster_model::{
+    RemoteUrl, category::Category, redact::without_passwords, relation::Relation, word::path_text,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
-
-use crate::redact::without_passwords;
 
 /// Bytes of a file at most; a list of ten thousand repositories fits several times.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;

@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     extract::{Json, Path},
-    problem::{Problem, ProblemView},
+    problem::{Code, Problem, ProblemView},
     state::HttpState,
 };
 
@@ -195,7 +195,12 @@ async fn execute(
     Path(id): Path<String>,
     Json(request): Json<ExecuteRequest>,
 ) -> Result<impl IntoResponse, Problem> {
-    let id: ActionId = id.parse().map_err(|_| AppError::NotFound { query: id })?;
+    let id: ActionId = id.parse().map_err(|_| {
+        Problem::new(
+            Code::NotFound,
+            format!("there is no action '{id}'; GET /api/v1/actions lists what can be done"),
+        )
+    })?;
     let Some(plan) = plan_of(request.plan_id, request.dry_run)? else {
         let plan = state.executor.plan(id, request.message).await?;
         return Ok(no_store(ExecutedView::planned(plan)));
@@ -355,7 +360,12 @@ async fn execute_workflow(
     Path(kind): Path<String>,
     Json(request): Json<WorkflowRequest>,
 ) -> Result<impl IntoResponse, Problem> {
-    let kind = ActionKind::of_word(&kind).ok_or(AppError::NotFound { query: kind })?;
+    let kind = ActionKind::of_word(&kind).ok_or_else(|| {
+        Problem::new(
+            Code::NotFound,
+            format!("there is no workflow '{kind}'; GET /api/v1/actions/workflows lists them"),
+        )
+    })?;
     let Some(plan) = plan_of(request.plan_id, request.dry_run)? else {
         let (projects, message) = (request.projects.as_deref(), request.message.as_deref());
         let workflow = state.executor.plan_workflow(kind, projects, message).await?;

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, path::Path};
 
+use muster_model::redact::without_passwords;
 use serde::de::DeserializeOwned;
 use toml::{Spanned, Table, Value, de::DeTable, de::DeValue};
 
@@ -51,33 +52,9 @@ impl Setting {
     /// The value as it may be shown: an address with a password is shown without it.
     pub(crate) fn shown_value(&self) -> Value {
         match &self.value {
-            Value::String(text) => Value::String(without_password(text)),
+            Value::String(text) => Value::String(without_passwords(text)),
             value => value.clone(),
         }
-    }
-}
-
-fn without_password_in_query(text: &str) -> String {
-    let Some((address, query)) = text.split_once('?') else { return text.to_owned() };
-    let blot = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if name.to_lowercase().contains("password") => format!("{name}=***"),
-        _ => pair.to_owned(),
-    };
-    format!("{address}?{}", query.split('&').map(blot).collect::<Vec<_>>().join("&"))
-}
-
-/// An address with its password blotted out, before the host or in the query.
-fn without_password(text: &str) -> String {
-    let text = without_password_in_query(text);
-    let text = text.as_str();
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => {
-            let user = rest[..at].split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:***{}", &rest[at..])
-        }
-        None => text.to_owned(),
     }
 }
 

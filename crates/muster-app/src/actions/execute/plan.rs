@@ -4,12 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use muster_git::act::{self, ActError, ChangedFile, PushTarget, Standing};
-use muster_model::{PlanId, Timestamp, project::Project, word::path_text};
+use muster_model::{PlanId, Timestamp, project::Project, redact::without_passwords, word::path_text};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     error::AppError,
-    redact::without_passwords,
     services::doable::{ActionId, ActionKind},
 };
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use muster_model::{ErrorCode, project::Project};
+use muster_model::{ErrorCode, RepoId, project::Project};
 
 use super::entry::{Entry, OwnVerdict, Prints};
 use crate::services::scan::{Others, unique_names};
@@ -49,38 +49,59 @@ pub(super) fn gone(
         .collect()
 }
 
-/// The names of all that stay, and what must stay because another project needs it.
-pub(super) fn verdicts(
-    entries: &BTreeMap<PathBuf, Entry>,
-    gone: &[PathBuf],
-) -> (Others, HashMap<PathBuf, String>) {
-    let gone: HashSet<_> = gone.iter().collect();
-    let staying = || entries.iter().filter(|(path, _)| !gone.contains(path));
-    let others = Others::new(staying().map(|(path, entry)| (path.as_path(), &*entry.borrows_from)));
-    let names = unique_names(staying().map(|(path, _)| path.as_path()));
-    let names = staying().map(|(path, _)| path.clone()).zip(names).collect();
-    (others, names)
+/// What only the whole portfolio can say, once those that are gone are left out.
+pub(super) struct Whole {
+    names: HashMap<PathBuf, String>,
+    others: Others,
 }
 
-/// Gives names and verdicts, and returns what differs from what is stored.
-pub(super) fn finish(
-    entries: &BTreeMap<PathBuf, Entry>,
-    gone: &[PathBuf],
-    read: HashMap<PathBuf, Project>,
-) -> Vec<(PathBuf, Project, Prints)> {
-    let (others, mut names) = verdicts(entries, gone);
-    let mut changed = Vec::new();
-    for (path, mut project) in read {
-        let (Some(entry), Some(name)) = (entries.get(&path), names.remove(&path)) else { continue };
-        project.name = name;
-        if let OwnVerdict::Read(own) = &entry.own_verdict {
-            project.deletable = others.verdict(&path, own.as_ref());
-        }
-        let prints = Prints::of(&project);
-        if entry.stored.as_ref() != Some(&prints) {
-            changed.push((path, project, prints));
+impl Whole {
+    pub(super) fn of(entries: &BTreeMap<PathBuf, Entry>, gone: &[PathBuf]) -> Self {
+        let gone: HashSet<_> = gone.iter().collect();
+        let staying = || entries.iter().filter(|(path, _)| !gone.contains(path));
+        let names = unique_names(staying().map(|(path, _)| path.as_path()));
+        Self {
+            names: staying().map(|(path, _)| path.clone()).zip(names).collect(),
+            others: Others::new(staying().map(|(path, entry)| (path.as_path(), &*entry.borrows_from))),
         }
     }
-    changed.sort_by(|a, b| a.0.cmp(&b.0));
-    changed
+
+    /// Projects that were not read and whose stored name or verdict does not hold any more.
+    pub(super) fn concerned(
+        &self,
+        entries: &BTreeMap<PathBuf, Entry>,
+        read: &HashMap<PathBuf, Project>,
+    ) -> Vec<RepoId> {
+        let is_concerned = |(path, entry): &(&PathBuf, &Entry)| {
+            let is_renamed = self.names.get(*path).is_some_and(|name| *name != entry.name);
+            let is_judged_anew = || match &entry.own_verdict {
+                OwnVerdict::Read(own) => self.others.verdict(path, own.as_ref()) != entry.verdict,
+                OwnVerdict::Unread => false,
+            };
+            entry.stored.is_some() && !read.contains_key(*path) && (is_renamed || is_judged_anew())
+        };
+        entries.iter().filter(is_concerned).map(|(_, entry)| entry.id).collect()
+    }
+
+    /// Gives names and verdicts, and returns what differs from what is stored, by path.
+    pub(super) fn finish(
+        mut self,
+        entries: &BTreeMap<PathBuf, Entry>,
+        read: HashMap<PathBuf, Project>,
+    ) -> Vec<(PathBuf, Project, Prints)> {
+        let mut changed = Vec::new();
+        for (path, mut project) in read {
+            let (Some(entry), Some(name)) = (entries.get(&path), self.names.remove(&path)) else { continue };
+            project.name = name;
+            if let OwnVerdict::Read(own) = &entry.own_verdict {
+                project.deletable = self.others.verdict(&path, own.as_ref());
+            }
+            let prints = Prints::of(&project);
+            if entry.stored.as_ref() != Some(&prints) {
+                changed.push((path, project, prints));
+            }
+        }
+        changed.sort_by(|a, b| a.0.cmp(&b.0));
+        changed
+    }
 }

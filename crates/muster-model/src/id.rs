@@ -108,6 +108,12 @@ ids! {
     NodeId = "node",
     /// A plan of an action, shown before it is carried out.
     PlanId = "plan",
+    /// A stored unit of work.
+    JobId = "job",
+    /// A person's watch over a repository.
+    WatchId = "watch",
+    /// Something that an alert setting found.
+    AlertId = "alert",
 }
 
 #[cfg(test)]

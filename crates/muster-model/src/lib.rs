@@ -3,9 +3,11 @@
 //! Knows nothing of git, SQL, HTTP or the file system; the one piece of the outside world here is the
 //! [`clock`], because time is handed in everywhere else. Types are not serialized to clients: wire types are.
 
+pub mod address;
 pub mod analysis;
 pub mod category;
 pub mod clock;
+pub mod commit;
 pub mod error;
 pub mod git_state;
 pub mod id;
@@ -22,9 +24,11 @@ pub mod word;
 pub use bstr::{BStr, BString, ByteSlice};
 pub use jiff::Timestamp;
 
+pub use address::AddressPolicy;
 pub use clock::{Clock, SystemClock};
+pub use commit::Commit;
 pub use error::{ErrorCode, RepoError};
-pub use id::{NodeId, PlanId, RepoId};
+pub use id::{AlertId, JobId, NodeId, PlanId, RepoId, WatchId};
 pub use remote_url::RemoteUrl;
 pub use source_tree::{ReadError, SourceTree, TreeEntry};
 pub use unknown::{Unknown, UnknownReason};

@@ -100,12 +100,8 @@ fn kind_v6(address: Ipv6Addr) -> Option<Kind> {
 
 /// The IPv4 address in a mapped, compatible, translated (64:ff9b::/96 and 64:ff9b:1::/48), 6to4 or Teredo address.
 fn carried_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let s = address.segments();
-    let of = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match s {
+    let of = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    match address.segments() {
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0 | 1, _, _, _, high, low] => {
             Some(of(high, low))
         }

@@ -37,6 +37,29 @@ pub enum Category {
 }
 
 impl Category {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 14] = [
+        Self::Security,
+        Self::CiCd,
+        Self::Database,
+        Self::Devops,
+        Self::Api,
+        Self::Frontend,
+        Self::Backend,
+        Self::MlAi,
+        Self::Embedded,
+        Self::Documentation,
+        Self::Tools,
+        Self::Library,
+        Self::Mobile,
+        Self::Other,
+    ];
+
+    /// The one with this word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == word)
+    }
+
     /// The word used in the API and in queries.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@
 //! [`clock`], because time is handed in everywhere else. Types are not serialized to clients: wire types are.
 
 pub mod address;
+pub mod alert;
 pub mod analysis;
 pub mod category;
 pub mod clock;
@@ -17,6 +18,7 @@ pub mod recommendation;
 pub mod redact;
 pub mod relation;
 pub mod remote_url;
+pub mod repository;
 pub mod source_tree;
 pub mod unknown;
 pub mod word;
@@ -30,6 +32,7 @@ pub use commit::Commit;
 pub use error::{ErrorCode, RepoError};
 pub use id::{AlertId, JobId, NodeId, PlanId, RepoId, WatchId};
 pub use remote_url::RemoteUrl;
+pub use repository::Repository;
 pub use source_tree::{ReadError, SourceTree, TreeEntry};
 pub use unknown::{Unknown, UnknownReason};
 pub use word::Word;

@@ -1,8 +1,13 @@
 //! The tables as sea-orm sees them: one module each, columns as in `migrations/`. Only plain integers and texts, so
 //! that both databases are spoken to with the same values; what a text means is decided by the module of its subject.
 
+pub(crate) mod alert;
 pub(crate) mod audit;
 pub(crate) mod change;
+pub(crate) mod history;
 pub(crate) mod plan;
 pub(crate) mod project;
+pub(crate) mod repository;
+pub(crate) mod revision;
 pub(crate) mod setting;
+pub(crate) mod watch;

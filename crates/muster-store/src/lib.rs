@@ -5,6 +5,7 @@
 //! means. Both databases hold the same tables with the same columns; docs/store.md says which rules keep it so.
 
 pub mod admin;
+mod alert;
 mod audit;
 mod change;
 mod config;
@@ -12,11 +13,15 @@ mod entity;
 mod error;
 mod folder;
 mod gate;
+mod history;
 mod migration;
+mod number;
 mod opened;
 mod plan;
 mod postgres;
 mod project;
+mod repository;
+mod revision;
 mod sequence;
 mod setting;
 mod sqlite;
@@ -24,15 +29,20 @@ mod stats;
 mod store;
 mod text;
 mod tx;
+mod watch;
 
 pub use audit::{AuditEntry, NewAudit};
 pub use config::{DatabaseKind, Migrate, StoreConfig};
 pub use error::StoreError;
 pub use gate::Priority;
+pub use history::HISTORY_FORMAT;
 pub use migration::SCHEMA_VERSION;
 pub use plan::PlanRecord;
 pub use project::{DOCUMENT_FORMAT, ProjectEntry, ProjectLoad, ProjectRecord};
+pub use repository::{AddedRepository, NewRepository};
+pub use revision::{CommitPage, CommitPlace, DayCount};
 pub use sequence::{Change, ChangeEvent, NewChange, Seq, SeqError};
 pub use stats::StoreStats;
 pub use store::Store;
 pub use tx::Tx;
+pub use watch::{AddedWatch, NewWatch};

@@ -25,8 +25,10 @@ pub(crate) struct Migration {
 }
 
 /// In order; versions count from 1.
-pub(crate) const MIGRATIONS: [Migration; 1] =
-    [Migration { version: 1, oldest_reader: 1, sql: include_str!("../migrations/0001.sql") }];
+pub(crate) const MIGRATIONS: [Migration; 2] = [
+    Migration { version: 1, oldest_reader: 1, sql: include_str!("../migrations/0001.sql") },
+    Migration { version: 3, oldest_reader: 1, sql: include_str!("../migrations/0003.sql") },
+];
 
 /// The schema that this muster makes and needs.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;
@@ -247,6 +249,10 @@ mod tests {
     const FAILS: Migration =
         Migration { version: 3, oldest_reader: 3, sql: "CREATE TABLE half (a INTEGER); DROP TABLE missing" };
 
+    /// As it was released first: what comes later does not change these tests.
+    const BASE: [Migration; 1] =
+        [Migration { version: 1, oldest_reader: 1, sql: include_str!("../migrations/0001.sql") }];
+
     async fn pool(file: &Path) -> SqlitePool {
         drop(private_file(file).unwrap());
         SqlitePoolOptions::new().max_connections(1).connect_with(sqlite::writer_options(file)).await.unwrap()
@@ -262,8 +268,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("muster.db");
         let pool = pool(&file).await;
-        let [first] = MIGRATIONS;
-        sqlite_migrate(&pool, &file, Migrate::Automatically, &MIGRATIONS).await.unwrap();
+        let [first] = BASE;
+        sqlite_migrate(&pool, &file, Migrate::Automatically, &BASE).await.unwrap();
         assert!(!beside(&file, ".before-1").exists(), "there was nothing to copy");
         sqlx::query("INSERT INTO setting VALUES ('a', '1')").execute(&pool).await.unwrap();
 
@@ -273,7 +279,7 @@ mod tests {
         assert_eq!(found, Some(Found { version: 2, oldest_reader: 1 }));
         assert_eq!(settings(&beside(&file, ".before-2")).await, 1);
         // The muster of before goes on with it.
-        assert!(!is_needed(found, Migrate::Refuse, &MIGRATIONS, "here").unwrap());
+        assert!(!is_needed(found, Migrate::Refuse, &BASE, "here").unwrap());
     }
 
     #[tokio::test]
@@ -281,9 +287,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("muster.db");
         let pool = pool(&file).await;
-        sqlite_migrate(&pool, &file, Migrate::Automatically, &MIGRATIONS).await.unwrap();
+        sqlite_migrate(&pool, &file, Migrate::Automatically, &BASE).await.unwrap();
         for _ in 0..2 {
-            let [first] = MIGRATIONS;
+            let [first] = BASE;
             let failed = sqlite_migrate(&pool, &file, Migrate::Automatically, &[first, ADDS, FAILS]).await;
             assert!(failed.unwrap_err().to_string().contains("missing"));
             let mut connection = pool.acquire().await.unwrap();

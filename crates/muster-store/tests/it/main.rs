@@ -13,4 +13,5 @@ mod projects;
 mod schema;
 mod sqlite;
 mod transactions;
+mod watchlist;
 mod world;

@@ -1,0 +1,236 @@
+//! Commits of remote repositories. A row holds the commit with what it did to each file: what is asked of commits is
+//! asked of whole repositories, so files need no table of their own, which would have ten times the rows.
+
+use std::collections::HashSet;
+
+use muster_model::{
+    Timestamp,
+    commit::{ChangeSize, Commit, Signature},
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Statement, sea_query::OnConflict,
+};
+
+use crate::{entity::revision, error::StoreError, store::Store, text, tx::Tx};
+
+/// Rows of one statement: sixteen variables each.
+const ROWS: usize = 1000;
+
+/// A place between the commits of a repository, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitPlace {
+    /// When the commit before this place was committed.
+    pub committed_at: Timestamp,
+    /// Its id.
+    pub id: String,
+}
+
+/// A page of commits.
+#[derive(Debug, Clone, Default)]
+pub struct CommitPage {
+    /// Newest first.
+    pub commits: Vec<Commit>,
+    /// Where the next page begins; `None` on the last one.
+    pub next: Option<CommitPlace>,
+}
+
+/// Commits of one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayCount {
+    /// The day's first moment, UTC.
+    pub day: Timestamp,
+    /// Commits.
+    pub commits: i64,
+    /// Repositories with any.
+    pub repositories: i64,
+    /// Lines added; merges have none.
+    pub insertions: i64,
+    /// Lines removed.
+    pub deletions: i64,
+}
+
+impl Store {
+    /// Commits of a repository, newest first, from a place on; `limit` of them at most.
+    pub async fn commits_page(
+        &self,
+        repository: i64,
+        from: Option<&CommitPlace>,
+        limit: u64,
+    ) -> Result<CommitPage, StoreError> {
+        use revision::Column;
+        let mut these = Condition::all().add(Column::Repository.eq(repository));
+        if let Some(place) = from {
+            let at = text::micros(place.committed_at);
+            let as_old =
+                Condition::all().add(Column::CommittedAt.eq(at)).add(Column::Id.lt(place.id.as_str()));
+            these = these.add(Condition::any().add(Column::CommittedAt.lt(at)).add(as_old));
+        }
+        let query = revision::Entity::find()
+            .filter(these)
+            .order_by_desc(Column::CommittedAt)
+            .order_by_desc(Column::Id)
+            .limit(limit + 1);
+        self.read(async {
+            let rows = query.all(self.reader()).await?;
+            let is_more = rows.len() as u64 > limit;
+            let mut commits = rows.into_iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
+            if is_more {
+                commits.pop();
+            }
+            let last = commits.last().filter(|_| is_more);
+            let next = last.map(|last| CommitPlace { committed_at: last.committer.at, id: last.id.clone() });
+            Ok(CommitPage { commits, next })
+        })
+        .await
+    }
+
+    /// Ids of all commits of a repository that are stored.
+    pub async fn commit_ids(&self, repository: i64) -> Result<HashSet<String>, StoreError> {
+        let query = revision::Entity::find()
+            .select_only()
+            .column(revision::Column::Id)
+            .filter(revision::Column::Repository.eq(repository))
+            .into_tuple::<String>();
+        self.read(async { Ok(query.all(self.reader()).await?.into_iter().collect()) }).await
+    }
+
+    /// Commits of all repositories, counted by day (UTC), oldest first.
+    pub async fn commits_by_day(&self, since: Timestamp) -> Result<Vec<DayCount>, StoreError> {
+        const DAY: i64 = 86_400_000_000;
+        let sql = format!(
+            "SELECT committed_at / {DAY} AS day, CAST(COUNT(*) AS BIGINT), CAST(COUNT(DISTINCT repository) AS BIGINT), \
+             CAST(COALESCE(SUM(insertions), 0) AS BIGINT), CAST(COALESCE(SUM(deletions), 0) AS BIGINT) \
+             FROM revision WHERE committed_at >= $1 GROUP BY 1 ORDER BY 1"
+        );
+        self.read(async {
+            let backend = self.reader().get_database_backend();
+            let query = Statement::from_sql_and_values(backend, sql, [text::micros(since).into()]);
+            let rows = self.reader().query_all_raw(query).await?;
+            let read = |row: &sea_orm::QueryResult| {
+                let day: i64 = row.try_get_by_index(0)?;
+                Ok(DayCount {
+                    day: text::from_micros(day * DAY)?,
+                    commits: row.try_get_by_index(1)?,
+                    repositories: row.try_get_by_index(2)?,
+                    insertions: row.try_get_by_index(3)?,
+                    deletions: row.try_get_by_index(4)?,
+                })
+            };
+            rows.iter().map(read).collect()
+        })
+        .await
+    }
+}
+
+impl Tx {
+    /// Puts commits of a repository; one that is there already is replaced by the same.
+    pub async fn commits_put(&mut self, repository: i64, commits: &[Commit]) -> Result<(), StoreError> {
+        let put = async {
+            use revision::Column;
+
+            for chunk in commits.chunks(ROWS) {
+                let rows =
+                    chunk.iter().map(|commit| to_row(repository, commit)).collect::<Result<Vec<_>, _>>()?;
+                let replace = OnConflict::columns([Column::Repository, Column::Id])
+                    .update_columns([
+                        Column::AuthorName,
+                        Column::AuthorEmail,
+                        Column::CommitterName,
+                        Column::CommitterEmail,
+                        Column::FilesChanged,
+                        Column::Insertions,
+                        Column::Deletions,
+                        Column::Files,
+                    ])
+                    .to_owned();
+                revision::Entity::insert_many(rows)
+                    .on_conflict(replace)
+                    .exec_without_returning(self.connection())
+                    .await?;
+            }
+            Ok(())
+        };
+        put.await.map_err(|error| self.fail(error))
+    }
+
+    /// Takes commits of a repository out.
+    pub async fn commits_forget(&mut self, repository: i64, ids: &[String]) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        for ids in ids.chunks(ROWS) {
+            let these = Condition::all()
+                .add(revision::Column::Repository.eq(repository))
+                .add(revision::Column::Id.is_in(ids));
+            let done = revision::Entity::delete_many().filter(these).exec(self.connection()).await;
+            removed += done.map_err(|error| self.fail(error))?.rows_affected;
+        }
+        Ok(removed)
+    }
+
+    /// Takes out commits of a repository that is gone, `limit` at most; says how many it was.
+    pub async fn commits_remove(&mut self, repository: i64, limit: u64) -> Result<u64, StoreError> {
+        let ids = revision::Entity::find()
+            .select_only()
+            .column(revision::Column::Id)
+            .filter(revision::Column::Repository.eq(repository))
+            .limit(limit)
+            .into_tuple::<String>()
+            .all(self.connection())
+            .await
+            .map_err(|error| self.fail(error))?;
+        self.commits_forget(repository, &ids).await
+    }
+}
+
+fn to_row(repository: i64, commit: &Commit) -> Result<revision::ActiveModel, DbErr> {
+    let size = commit.size;
+    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    Ok(revision::ActiveModel {
+        repository: Set(repository),
+        id: Set(commit.id.clone()),
+        parents: Set(commit.parents.join(" ")),
+        author_name: Set(commit.author.name.clone()),
+        author_email: Set(commit.author.email.clone()),
+        authored_at: Set(text::micros(commit.author.at)),
+        author_offset: Set(commit.author.offset_minutes.into()),
+        committer_name: Set(commit.committer.name.clone()),
+        committer_email: Set(commit.committer.email.clone()),
+        committed_at: Set(text::micros(commit.committer.at)),
+        committer_offset: Set(commit.committer.offset_minutes.into()),
+        message: Set(commit.message.clone()),
+        files_changed: Set(size.map(|size| number(size.files))),
+        insertions: Set(size.map(|size| number(size.insertions))),
+        deletions: Set(size.map(|size| number(size.deletions))),
+        files: Set(text::json(&commit.files)?),
+    })
+}
+
+fn from_row(row: revision::Model) -> Result<Commit, DbErr> {
+    let number = |value: i64| u64::try_from(value).unwrap_or_default();
+    let size = match (row.files_changed, row.insertions, row.deletions) {
+        (Some(files), Some(insertions), Some(deletions)) => Some(ChangeSize {
+            files: number(files),
+            insertions: number(insertions),
+            deletions: number(deletions),
+        }),
+        _ => None,
+    };
+    let signature = |name, email, at, offset: i64| {
+        let offset_minutes = i32::try_from(offset).unwrap_or_default();
+        Ok::<_, DbErr>(Signature { name, email, at: text::from_micros(at)?, offset_minutes })
+    };
+    Ok(Commit {
+        id: row.id,
+        parents: row.parents.split_whitespace().map(str::to_owned).collect(),
+        author: signature(row.author_name, row.author_email, row.authored_at, row.author_offset)?,
+        committer: signature(
+            row.committer_name,
+            row.committer_email,
+            row.committed_at,
+            row.committer_offset,
+        )?,
+        message: row.message,
+        size,
+        files: text::from_json(&row.files)?,
+    })
+}

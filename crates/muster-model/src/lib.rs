@@ -11,6 +11,7 @@ pub mod clock;
 pub mod commit;
 pub mod error;
 pub mod git_state;
+pub mod history;
 pub mod id;
 pub mod project;
 pub mod query;

@@ -39,7 +39,7 @@ pub use history::HISTORY_FORMAT;
 pub use migration::SCHEMA_VERSION;
 pub use plan::PlanRecord;
 pub use project::{DOCUMENT_FORMAT, ProjectEntry, ProjectLoad, ProjectRecord};
-pub use repository::{AddedRepository, NewRepository};
+pub use repository::{AddedRepository, NewRepository, RepositoryPage};
 pub use revision::{CommitPage, CommitPlace, DayCount};
 pub use sequence::{Change, ChangeEvent, NewChange, Seq, SeqError};
 pub use stats::StoreStats;

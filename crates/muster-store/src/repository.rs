@@ -51,6 +51,17 @@ pub struct AddedRepository {
     pub is_new: bool,
 }
 
+/// A page of repositories.
+#[derive(Debug, Clone, Default)]
+pub struct RepositoryPage {
+    /// By number.
+    pub repositories: Vec<Repository>,
+    /// The number after which the next page begins; `None` on the last one.
+    pub next: Option<i64>,
+    /// Repositories that fit.
+    pub total: u64,
+}
+
 impl Store {
     /// The repository with this id.
     pub async fn repository(&self, id: RepoId) -> Result<Option<Repository>, StoreError> {
@@ -75,6 +86,45 @@ impl Store {
             .order_by_asc(Column::Number)
             .limit(10);
         self.read(async { query.all(self.reader()).await?.into_iter().map(from_row).collect() }).await
+    }
+
+    /// Repositories by number, from after one on, `limit` at most: all, or those in one state, or watched by one person.
+    pub async fn repository_list(
+        &self,
+        processing: Option<Processing>,
+        added_by: Option<&str>,
+        after: Option<i64>,
+        limit: u64,
+    ) -> Result<RepositoryPage, StoreError> {
+        use repository::Column;
+        let mut these = Condition::all();
+        if let Some(processing) = processing {
+            these = these.add(Column::Processing.eq(processing.as_str()));
+        }
+        if let Some(added_by) = added_by {
+            let watched = watch::Entity::find()
+                .select_only()
+                .column(watch::Column::Repository)
+                .filter(watch::Column::AddedBy.eq(added_by))
+                .into_query();
+            these = these.add(Column::Id.in_subquery(watched));
+        }
+        self.read(async {
+            let total = repository::Entity::find().filter(these.clone()).count(self.reader()).await?;
+            let query = repository::Entity::find()
+                .filter(these.add(Column::Number.gt(after.unwrap_or(0))))
+                .order_by_asc(Column::Number)
+                .limit(limit + 1);
+            let rows = query.all(self.reader()).await?;
+            let is_more = rows.len() as u64 > limit;
+            let mut repositories = rows.into_iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
+            if is_more {
+                repositories.pop();
+            }
+            let next = repositories.last().filter(|_| is_more).map(|last| last.number);
+            Ok(RepositoryPage { repositories, next, total })
+        })
+        .await
     }
 
     async fn repository_where(&self, condition: Condition) -> Result<Option<Repository>, StoreError> {

@@ -3,6 +3,11 @@
 
 pub(crate) mod audit;
 pub(crate) mod change;
+pub(crate) mod job;
+pub(crate) mod job_log;
+pub(crate) mod job_queue;
+pub(crate) mod job_schedule;
+pub(crate) mod job_stat;
 pub(crate) mod plan;
 pub(crate) mod project;
 pub(crate) mod setting;

@@ -12,6 +12,7 @@ mod entity;
 mod error;
 mod folder;
 mod gate;
+pub mod job;
 mod migration;
 mod opened;
 mod plan;

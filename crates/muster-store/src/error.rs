@@ -3,6 +3,7 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
+use muster_model::JobId;
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 use sqlx::error::DatabaseError;
 
@@ -98,6 +99,12 @@ pub enum StoreError {
     Conflict {
         /// The constraint, in the words of the database.
         what: String,
+    },
+    /// The job was given to somebody else, or taken back: nothing that its earlier run says counts any more.
+    #[error("the lease of {job} is lost: it was taken back or given to another run")]
+    LeaseLost {
+        /// Which job.
+        job: JobId,
     },
     /// The address of the database cannot be read.
     #[error(

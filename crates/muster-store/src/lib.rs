@@ -14,6 +14,7 @@ mod error;
 mod folder;
 mod gate;
 mod history;
+pub mod job;
 mod migration;
 mod number;
 mod opened;

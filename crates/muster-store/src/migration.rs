@@ -25,8 +25,9 @@ pub(crate) struct Migration {
 }
 
 /// In order; versions count from 1.
-pub(crate) const MIGRATIONS: [Migration; 2] = [
+pub(crate) const MIGRATIONS: [Migration; 3] = [
     Migration { version: 1, oldest_reader: 1, sql: include_str!("../migrations/0001.sql") },
+    Migration { version: 2, oldest_reader: 1, sql: include_str!("../migrations/0002.sql") },
     Migration { version: 3, oldest_reader: 1, sql: include_str!("../migrations/0003.sql") },
 ];
 
@@ -244,14 +245,18 @@ mod tests {
     use super::*;
     use crate::sqlite;
 
+    const NEXT: i64 = SCHEMA_VERSION + 1;
     const ADDS: Migration =
-        Migration { version: 2, oldest_reader: 1, sql: "ALTER TABLE setting ADD COLUMN more TEXT" };
-    const FAILS: Migration =
-        Migration { version: 3, oldest_reader: 3, sql: "CREATE TABLE half (a INTEGER); DROP TABLE missing" };
+        Migration { version: NEXT, oldest_reader: 1, sql: "ALTER TABLE setting ADD COLUMN more TEXT" };
+    const FAILS: Migration = Migration {
+        version: NEXT + 1,
+        oldest_reader: NEXT + 1,
+        sql: "CREATE TABLE half (a INTEGER); DROP TABLE missing",
+    };
 
-    /// As it was released first: what comes later does not change these tests.
-    const BASE: [Migration; 1] =
-        [Migration { version: 1, oldest_reader: 1, sql: include_str!("../migrations/0001.sql") }];
+    fn with(more: impl IntoIterator<Item = Migration>) -> Vec<Migration> {
+        MIGRATIONS.into_iter().chain(more).collect()
+    }
 
     async fn pool(file: &Path) -> SqlitePool {
         drop(private_file(file).unwrap());
@@ -268,18 +273,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("muster.db");
         let pool = pool(&file).await;
-        let [first] = BASE;
-        sqlite_migrate(&pool, &file, Migrate::Automatically, &BASE).await.unwrap();
-        assert!(!beside(&file, ".before-1").exists(), "there was nothing to copy");
+        sqlite_migrate(&pool, &file, Migrate::Automatically, &MIGRATIONS).await.unwrap();
+        let first_copy = beside(&file, &format!(".before-{SCHEMA_VERSION}"));
+        assert!(!first_copy.exists(), "there was nothing to copy");
         sqlx::query("INSERT INTO setting VALUES ('a', '1')").execute(&pool).await.unwrap();
 
-        sqlite_migrate(&pool, &file, Migrate::Automatically, &[first, ADDS]).await.unwrap();
+        sqlite_migrate(&pool, &file, Migrate::Automatically, &with([ADDS])).await.unwrap();
         let mut connection = pool.acquire().await.unwrap();
         let found = sqlite_found(&mut connection, "here").await.unwrap();
-        assert_eq!(found, Some(Found { version: 2, oldest_reader: 1 }));
-        assert_eq!(settings(&beside(&file, ".before-2")).await, 1);
+        assert_eq!(found, Some(Found { version: NEXT, oldest_reader: 1 }));
+        assert_eq!(settings(&beside(&file, &format!(".before-{NEXT}"))).await, 1);
         // The muster of before goes on with it.
-        assert!(!is_needed(found, Migrate::Refuse, &BASE, "here").unwrap());
+        assert!(!is_needed(found, Migrate::Refuse, &MIGRATIONS, "here").unwrap());
     }
 
     #[tokio::test]
@@ -287,16 +292,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("muster.db");
         let pool = pool(&file).await;
-        sqlite_migrate(&pool, &file, Migrate::Automatically, &BASE).await.unwrap();
+        sqlite_migrate(&pool, &file, Migrate::Automatically, &MIGRATIONS).await.unwrap();
         for _ in 0..2 {
-            let [first] = BASE;
-            let failed = sqlite_migrate(&pool, &file, Migrate::Automatically, &[first, ADDS, FAILS]).await;
+            let failed = sqlite_migrate(&pool, &file, Migrate::Automatically, &with([ADDS, FAILS])).await;
             assert!(failed.unwrap_err().to_string().contains("missing"));
             let mut connection = pool.acquire().await.unwrap();
             let found = sqlite_found(&mut connection, "here").await.unwrap();
-            assert_eq!(found, Some(Found { version: 1, oldest_reader: 1 }));
+            assert_eq!(found, Some(Found { version: SCHEMA_VERSION, oldest_reader: 1 }));
             let half = sqlx::query("SELECT 1 FROM half").execute(&mut *connection).await;
-            assert!(half.is_err() && beside(&file, ".before-3").exists());
+            assert!(half.is_err() && beside(&file, &format!(".before-{}", NEXT + 1)).exists());
         }
     }
 }

@@ -9,8 +9,8 @@ use muster_model::{
     repository::{Level, Processing, Repository, Step},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, Condition, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, sea_query::OnConflict,
 };
 
 use crate::{

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use muster_model::Clock;
 use sea_orm::{DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
 use tokio::time::timeout;
@@ -12,6 +13,7 @@ use crate::{
     config::DatabaseKind,
     error::StoreError,
     gate::{Pass, Priority},
+    job::wake::Wakes,
     sequence::{self, NewChange, Seq},
     store::Store,
 };
@@ -25,6 +27,7 @@ pub struct Tx {
     transaction: DatabaseTransaction,
     begun: Begun,
     changes: Vec<NewChange>,
+    wakes: Wakes,
     _pass: Pass,
 }
 
@@ -63,7 +66,7 @@ impl Tx {
         let transaction = store.inner.writer.begin_with_options(options).await?;
         store.inner.counters.begun(pass.has_waited.then_some(waited));
         let begun = Begun { store, at: Instant::now() };
-        Ok(Self { transaction, begun, changes: Vec::new(), _pass: pass })
+        Ok(Self { transaction, begun, changes: Vec::new(), wakes: Wakes::default(), _pass: pass })
     }
 
     /// Says what this transaction touches. Written when it commits, and never seen if it does not.
@@ -82,8 +85,11 @@ impl Tx {
                 Some(written.map_err(|error| self.fail(error))?)
             }
         };
+        let announced = self.wakes.announce(&self.transaction, self.kind()).await;
+        announced.map_err(|error| self.fail(error))?;
         let committed = self.transaction.commit().await;
         committed.map_err(|error| StoreError::from_db(error, &inner.place, inner.statement_timeout))?;
+        self.wakes.wake(&inner.woken);
         if let Some(last) = last {
             // Two commits may arrive here in the other order: what was announced never goes back.
             inner.announced.send_if_modified(|announced| {
@@ -93,6 +99,20 @@ impl Tx {
             });
         }
         Ok(last)
+    }
+
+    /// Runners that wait for work of this queue look for it once this is committed.
+    pub(crate) fn wake_queue(&mut self, queue: &str) {
+        self.wakes.queue(queue);
+    }
+
+    /// Runners look at once whether something of theirs is to be cancelled.
+    pub(crate) fn wake_cancel(&mut self) {
+        self.wakes.cancel();
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.begun.store.inner.clock.as_ref()
     }
 
     pub(crate) fn connection(&self) -> &DatabaseTransaction {

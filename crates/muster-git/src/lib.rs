@@ -5,7 +5,8 @@
 //! hang a reader are refused before git code touches them (`guard.rs`), and nothing outside the roots is read
 //! (`boundary.rs`). Reading happens in process through gix, one repository per worker, no lock taken, nothing written.
 //!
-//! The one exception is [`act`]: what a person orders done in a repository that they trust.
+//! Git itself is run in two places: [`act`] does what a person orders in a repository that they trust, and [`mirror`] keeps
+//! bare copies of remote repositories that nobody trusts, with a git that knows no configuration but ours.
 
 pub mod act;
 mod boundary;
@@ -14,11 +15,13 @@ mod config_path;
 mod discover;
 mod error;
 mod graph;
+mod group;
 mod guard;
 mod history;
 mod identity;
 mod link;
 mod memo;
+pub mod mirror;
 mod open;
 mod read;
 mod reading;

@@ -170,6 +170,11 @@ impl RemoteUrl {
         &self.host
     }
 
+    /// The port to connect to: the one given, else the scheme's own; `None` for a local path.
+    pub fn port(&self) -> Option<u16> {
+        self.port.or(self.scheme.default_port())
+    }
+
     /// Path without leading and trailing slash and without `.git`.
     pub fn path(&self) -> &str {
         &self.path
@@ -253,6 +258,7 @@ mod tests {
         let url = RemoteUrl::parse("https://me:tok@en@host.example:8443/a/b/c.git").expect("valid");
         assert_eq!(url.to_string(), "https://host.example:8443/a/b/c");
         assert_eq!((url.owner(), url.name()), (Some("a/b"), "c"));
+        assert_eq!(url.port(), Some(8443));
         assert!(!format!("{url:?}").contains("tok"));
     }
 

@@ -3,18 +3,16 @@
 
 use std::{
     ffi::OsStr,
-    io::Read,
-    os::unix::process::CommandExt,
     path::Path,
     process::{Command, Stdio},
-    sync::mpsc::{self, Receiver},
     thread,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-
-use crate::identity::REPOSITORY_VARIABLES;
+use crate::{
+    group::{Collected, Group, collect, drained},
+    identity::REPOSITORY_VARIABLES,
+};
 
 use super::ActError;
 
@@ -22,8 +20,6 @@ use super::ActError;
 const LIMIT: Duration = Duration::from_mins(2);
 /// How often the program is looked at.
 const TICK: Duration = Duration::from_millis(5);
-/// So long may something that left the group hold the output.
-const DRAIN: Duration = Duration::from_secs(1);
 /// Bytes kept of each stream.
 const MOST_OUTPUT: u64 = 4 << 20;
 
@@ -63,53 +59,29 @@ pub(super) fn git<S: AsRef<OsStr>>(
         .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
-    let mut child = command.spawn().map_err(|error| ActError::NotStarted(error.to_string()))?;
-    let stdout = child.stdout.take().map(collect);
-    let stderr = child.stderr.take().map(collect);
-    let group = Pid::from_child(&child);
-    let has_ended = wait(group);
-    // Before the child is reaped, so that the number is still its own.
-    let _ = kill_process_group(group, Signal::KILL);
-    let status = child.wait().map_err(|error| ActError::NotStarted(error.to_string()))?;
-    if !has_ended {
+        .stderr(Stdio::piped());
+    let not_started = |error: std::io::Error| ActError::NotStarted(error.to_string());
+    let mut group = Group::spawn(&mut command).map_err(not_started)?;
+    let stdout = group.take_stdout().map(|stream| collect(stream, MOST_OUTPUT));
+    let stderr = group.take_stderr().map(|stream| collect(stream, MOST_OUTPUT));
+    if !has_ended_in_time(&group) {
         let what = args.iter().find(|arg| !arg.as_encoded_bytes().starts_with(b"-"));
         let what = what.map(|what| what.to_string_lossy().into_owned()).unwrap_or_default();
         return Err(ActError::TimedOut { what, seconds: LIMIT.as_secs() });
     }
-    let (stdout, is_stdout_cut) = drained(stdout);
-    let (stderr, _) = drained(stderr);
-    Ok(Finished { is_success: status.success(), stdout, stderr, is_cut: is_stdout_cut })
+    let status = group.wait().map_err(not_started)?;
+    let Collected { bytes: stdout, is_cut } = drained(stdout);
+    let Collected { bytes: stderr, .. } = drained(stderr);
+    Ok(Finished { is_success: status.success(), stdout, stderr, is_cut })
 }
 
-/// Waits for the end without reaping; false if it did not come in time.
-fn wait(child: Pid) -> bool {
+fn has_ended_in_time(group: &Group) -> bool {
     let begin = Instant::now();
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     while begin.elapsed() < LIMIT {
-        if !matches!(waitid(WaitId::Pid(child), options), Ok(None)) {
+        if group.has_ended() {
             return true;
         }
         thread::sleep(TICK);
     }
     false
-}
-
-/// Reads to the end and keeps the beginning.
-fn collect(mut stream: impl Read + Send + 'static) -> Receiver<(Vec<u8>, bool)> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut kept = Vec::new();
-        // What could be read counts, whatever ended it.
-        let _ = (&mut stream).take(MOST_OUTPUT).read_to_end(&mut kept);
-        let rest = std::io::copy(&mut stream, &mut std::io::sink()).unwrap_or(0);
-        // Nobody waits any more after a time limit.
-        let _ = sender.send((kept, rest > 0));
-    });
-    receiver
-}
-
-fn drained(stream: Option<Receiver<(Vec<u8>, bool)>>) -> (Vec<u8>, bool) {
-    stream.and_then(|stream| stream.recv_timeout(DRAIN).ok()).unwrap_or_default()
 }

@@ -7,6 +7,8 @@ use muster_model::redact::without_passwords;
 use reqwest::{Client, Method, Url, redirect::Policy};
 use serde_json::Value;
 
+use crate::tls;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const TIMEOUT: Duration = Duration::from_mins(1);
 /// An answer larger than this is none of muster's.
@@ -70,6 +72,7 @@ impl Server {
             return Err(wrong("it needs a host and takes no user".to_owned()));
         }
         let client = Client::builder()
+            .tls_backend_preconfigured(tls::with_no_roots().map_err(wrong)?)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             .redirect(Policy::none())

@@ -31,11 +31,10 @@ use super::{
     watch::{MirrorLimits, Phase, Progress, Watch},
 };
 
-/// Pieces for each process: so many that all end at about the same time, so few that starting them costs nothing.
-const PIECES_EACH: usize = 4;
-/// Commits of a piece at least, so that neighbours share what git has unpacked.
-const LEAST_PIECE: usize = 64;
-/// And at most, so that the second process does not wait for the caller to take all that the first has read.
+/// Commits of a piece at least. Each piece costs: its git unpacks again what its neighbour has in memory (measured: two
+/// pieces of 500 commits take 1.1 to 1.2 times the processor time of one, eight take 1.25 to 1.4 times).
+const LEAST_PIECE: usize = 128;
+/// And at most, so that a whole piece fits the queue and no process waits for the caller to take the one before.
 const MOST_PIECE: usize = 1_000;
 /// Commits of a batch, and files and bytes of messages in it, roughly.
 const BATCH: usize = 50;
@@ -65,7 +64,7 @@ pub fn read_commits(
         let message = format!("'{odd}' is no id of an object");
         return Err(MirrorError::Failed { what: "log".to_owned(), place: call.place, message });
     }
-    let length = ids.len().div_ceil(processes.get() * PIECES_EACH).clamp(LEAST_PIECE, MOST_PIECE);
+    let length = ids.len().div_ceil(processes.get()).clamp(LEAST_PIECE, MOST_PIECE);
     let (pieces, receivers): (Vec<_>, Vec<_>) = ids
         .chunks(length)
         .map(|ids| {

@@ -85,6 +85,15 @@ fn never_more_than_at_most_and_all_if_there_are_exactly_so_many() {
         let listing = listing(&mirror, &window);
         assert_eq!((listing.ids.len(), listing.cut_off), (expected, cut_off), "{at_most}");
     }
+    // All are older than the window, and all are taken because they are so few, or not.
+    for (at_least, expected, cut_off) in
+        [(11, 11, Some(at(FIRST + DAY))), (12, 12, None), (13, 12, None), (0, 0, Some(since_day(90).since))]
+    {
+        let window = Window { at_least, ..since_day(90) };
+        let mirror = mirror(&mirrors, &http(&server, "a"), &window);
+        let listing = listing(&mirror, &window);
+        assert_eq!((listing.ids.len(), listing.cut_off), (expected, cut_off), "{at_least}");
+    }
 }
 
 #[test]

@@ -207,3 +207,28 @@ fn two_who_make_the_same_mirror_make_one() {
 fn the_default_quota_is_a_fifth_but_not_nothing() {
     assert!(default_quota(&std::env::temp_dir()).unwrap() >= 5 << 30);
 }
+
+#[test]
+fn many_packs_become_one() {
+    let lab = Lab::new();
+    let repo = history(&lab, "a", 30);
+    let server = GitServer::http(&lab);
+    let mirrors = mirrors(&lab);
+    let window = muster_git::mirror::Window { since: at(FIRST + DAY * 20), at_least: 3, at_most: 100 };
+    let packs = mirror(&mirrors, &http(&server, "a"), &window).path().join("objects/pack");
+    let names = || fs::read_dir(&packs).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let count = || names().iter().filter(|name| name.extension().is_some_and(|end| end == "pack")).count();
+    // As so many fetches would leave them.
+    for name in names() {
+        let end = name.extension().unwrap().to_str().unwrap();
+        for number in 0..60 {
+            fs::copy(&name, packs.join(format!("pack-{number:040}.{end}"))).unwrap();
+        }
+    }
+    assert!(count() > 60);
+    grow(&repo, 30..32);
+    let mirror = mirror(&mirrors, &http(&server, "a"), &window);
+    assert_eq!(count(), 1);
+    let listing = listing(&mirror, &window);
+    assert_eq!(read(&mirror, &listing, 2).len(), 12);
+}

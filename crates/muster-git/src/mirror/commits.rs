@@ -31,17 +31,20 @@ use super::{
     watch::{MirrorLimits, Phase, Progress, Watch},
 };
 
-/// Pieces for each process: so many that all end at about the same time, so few that starting them costs nothing.
-const PIECES_EACH: usize = 4;
-/// Commits of a piece at least, so that neighbours share what git has unpacked.
-const LEAST_PIECE: usize = 64;
-/// And at most, so that the second process does not wait for the caller to take all that the first has read.
+/// Commits of a piece at least. Each piece costs: its git unpacks again what its neighbour has in memory (measured: two
+/// pieces of 500 commits take 1.1 to 1.2 times the processor time of one of 1,000; eight take 1.25 to 1.4 times).
+const LEAST_PIECE: usize = 128;
+/// And at most, so that a whole piece fits the queue and no process waits for the caller to take the one before.
 const MOST_PIECE: usize = 1_000;
 /// Commits of a batch, and files and bytes of messages in it, roughly.
 const BATCH: usize = 50;
 const BATCH_WEIGHT: usize = 1 << 20;
 /// Batches of a piece that wait for the caller.
 const QUEUE: usize = 20;
+/// Bytes: glibc keeps freed buffers up to this size instead of giving them back, which git makes it do for every file it
+/// compares. Measured: a fifth less processor time, most of it page faults. Other libraries ignore the variables.
+const KEPT_BUFFER: &str = "33554432";
+const KEPT_MEMORY: &str = "134217728";
 /// How often the caller's wish to stop is looked at.
 const TICK: Duration = Duration::from_millis(20);
 /// How often a git that has printed everything is looked at.
@@ -65,7 +68,7 @@ pub fn read_commits(
         let message = format!("'{odd}' is no id of an object");
         return Err(MirrorError::Failed { what: "log".to_owned(), place: call.place, message });
     }
-    let length = ids.len().div_ceil(processes.get() * PIECES_EACH).clamp(LEAST_PIECE, MOST_PIECE);
+    let length = ids.len().div_ceil(processes.get()).clamp(LEAST_PIECE, MOST_PIECE);
     let (pieces, receivers): (Vec<_>, Vec<_>) = ids
         .chunks(length)
         .map(|ids| {
@@ -164,6 +167,7 @@ fn read_piece(
     let mirror = shared.mirror;
     let place = mirror.path().display().to_string();
     let mut git = mirror.git().command_in(mirror.path());
+    git.env("MALLOC_MMAP_THRESHOLD_", KEPT_BUFFER).env("MALLOC_TRIM_THRESHOLD_", KEPT_MEMORY);
     // Without a name, git would take the one that HEAD has now; this one can never exist.
     git.args(["-c", &format!("mailmap.blob={}", shared.mailmap.unwrap_or("refs/none"))]);
     git.args(["log", "--no-walk=unsorted", "--stdin", "-z", "--numstat", "-M", "--diff-merges=off"]);

@@ -6,7 +6,7 @@
 //! as `.git`, and `.gitmodules` that abuse git, stay refused.
 
 use std::{
-    io,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -145,9 +145,19 @@ impl Git {
 
     /// Runs something short in the repository at `path` and gives what it printed, without the line's end.
     pub(super) fn ask(&self, path: &Path, args: &[&str]) -> Result<String, MirrorError> {
+        self.ask_of(path, args, b"")
+    }
+
+    /// The same with a short input.
+    pub(super) fn ask_of(&self, path: &Path, args: &[&str], input: &[u8]) -> Result<String, MirrorError> {
         let what = args.first().copied().unwrap_or_default();
-        let mut group =
-            Group::spawn(self.command_in(path).args(args)).map_err(|error| Self::missing(&error))?;
+        let mut command = self.command_in(path);
+        command.args(args).stdin(Stdio::piped());
+        let mut group = Group::spawn(&mut command).map_err(|error| Self::missing(&error))?;
+        if let Some(mut stdin) = group.take_stdin() {
+            // Who does not read it says so by its end.
+            let _ = stdin.write_all(input);
+        }
         let stdout = group.take_stdout().map(|stream| collect(stream, MOST_OUTPUT));
         let stderr = group.take_stderr().map(|stream| collect(stream, MOST_OUTPUT));
         let place = path.display().to_string();

@@ -3,9 +3,9 @@
 //!
 //! - http, https: `http.curloptResolve`, so that certificates and virtual hosts are those of the name.
 //! - git: the address stands in the URL, the name goes into the request (`GIT_OVERRIDE_VIRTUAL_HOST`).
-//! - ssh: options `HostName` and `HostKeyAlias`, as user `git`. The key of a host is taken on trust at first sight and
-//!   must stay the same (`accept-new`), in a file beside the mirrors: nobody is there to be asked, and the person's own
-//!   list is not written to.
+//! - ssh: options `HostName` and `HostKeyAlias`, as user `git`, because addresses are stored without theirs. The key of
+//!   a host is taken on trust at first sight and must stay the same (`accept-new`), in a file beside the mirrors: nobody
+//!   is there to be asked, and the person's own list is not written to.
 //!
 //! A host that a resolver and curl could read differently (`0x7f.1`, `host.`, `%31`) is refused.
 

@@ -204,7 +204,12 @@ impl Work<'_> {
                 }
                 Coverage::TooFew | Coverage::Cut => Depth::Deeper(1 << round),
             };
+            let edge = fs::read(path.join("shallow")).ok();
             self.fetch_from(path, depth)?;
+            if matches!(depth, Depth::Deeper(_)) && fs::read(path.join("shallow")).ok() == edge {
+                // The source itself goes no deeper.
+                return Ok(());
+            }
         }
         // A history with absurd dates; what lost its parents is not reported.
         Ok(())

@@ -142,8 +142,8 @@ struct Selection<'a> {
     /// A commit without parents would belong to it.
     is_recent_cut: bool,
     is_newest_cut: bool,
-    /// Something was left out.
-    is_older_left: bool,
+    /// Commits that were looked at.
+    seen: usize,
 }
 
 impl<'a> Selection<'a> {
@@ -156,7 +156,7 @@ impl<'a> Selection<'a> {
             last_newest: None,
             is_recent_cut: false,
             is_newest_cut: false,
-            is_older_left: false,
+            seen: 0,
         }
     }
 
@@ -166,6 +166,7 @@ impl<'a> Selection<'a> {
     }
 
     fn add(&mut self, at: Timestamp, id: &str, is_boundary: bool) {
+        self.seen += 1;
         if self.newest.len() < least(self.window) {
             if is_boundary {
                 self.is_newest_cut = true;
@@ -181,24 +182,17 @@ impl<'a> Selection<'a> {
                 self.recent.push(id.to_owned());
                 self.last_recent = Some(at);
             }
-        } else {
-            self.is_older_left = true;
         }
     }
 
     fn finish(self, tip: &str, reaches_first: bool, is_complete: bool) -> Selected {
         let is_by_time = self.recent.len() >= least(self.window);
-        let is_all = reaches_first && (self.newest.len() < least(self.window) || !self.is_older_left);
         let (ids, cut_off, is_cut) = if is_by_time {
             let is_full = self.recent.len() >= most(self.window);
-            let cut_off = if is_full { self.last_recent } else { Some(self.window.since) };
+            let cut_off = if is_full { self.last_recent } else { None };
             (self.recent, cut_off, self.is_recent_cut)
         } else {
-            (
-                self.newest,
-                self.last_newest.or(Some(self.window.since)),
-                self.is_newest_cut || self.is_recent_cut,
-            )
+            (self.newest, self.last_newest, self.is_newest_cut || self.is_recent_cut)
         };
         let coverage = if ids.len() < least(self.window) && !is_complete {
             Coverage::TooFew
@@ -207,7 +201,8 @@ impl<'a> Selection<'a> {
         } else {
             Coverage::Whole
         };
-        let cut_off = if is_all { None } else { cut_off };
+        let is_all = reaches_first && ids.len() == self.seen;
+        let cut_off = if is_all { None } else { cut_off.or(Some(self.window.since)) };
         let listing = Listing { tip: tip.to_owned(), ids, cut_off, mailmap: None };
         Selected { listing, coverage, is_by_time }
     }
@@ -233,19 +228,12 @@ fn boundary(path: &Path) -> Result<HashSet<String>, MirrorError> {
 
 /// The `.mailmap` of the tip, if it is a file of bearable size.
 fn mailmap(mirror: &Mirror) -> Result<Option<String>, MirrorError> {
-    let name = format!("{}:.mailmap", mirror.tip());
-    let git = mirror.git();
-    let ask = |args: &[&str]| match git.ask(mirror.path(), args) {
-        Ok(answer) => Ok(Some(answer)),
-        Err(error @ (MirrorError::GitMissing { .. } | MirrorError::TimedOut { .. })) => Err(error),
-        Err(_) => Ok(None),
-    };
-    let Some(id) = ask(&["rev-parse", "--verify", "--quiet", "--end-of-options", &name])? else {
+    let names = format!("{}:.mailmap\n", mirror.tip());
+    let answer = mirror.git().ask_of(mirror.path(), &["cat-file", "--batch-check"], names.as_bytes())?;
+    let mut words = answer.split(' ');
+    let (Some(id), Some("blob"), Some(size)) = (words.next(), words.next(), words.next()) else {
         return Ok(None);
     };
-    if !is_id(&id) || ask(&["cat-file", "-t", &id])?.as_deref() != Some("blob") {
-        return Ok(None);
-    }
-    let size = ask(&["cat-file", "-s", &id])?.and_then(|size| size.parse::<u64>().ok());
-    Ok(size.filter(|&size| size <= MOST_MAILMAP).map(|_| id))
+    let is_bearable = size.parse::<u64>().is_ok_and(|size| size <= MOST_MAILMAP);
+    Ok((is_bearable && is_id(id)).then(|| id.to_owned()))
 }

@@ -85,6 +85,15 @@ fn never_more_than_at_most_and_all_if_there_are_exactly_so_many() {
         let listing = listing(&mirror, &window);
         assert_eq!((listing.ids.len(), listing.cut_off), (expected, cut_off), "{at_most}");
     }
+    // All are older than the window, and all are taken because they are so few, or not.
+    for (at_least, expected, cut_off) in
+        [(11, 11, Some(at(FIRST + DAY))), (12, 12, None), (13, 12, None), (0, 0, Some(since_day(90).since))]
+    {
+        let window = Window { at_least, ..since_day(90) };
+        let mirror = mirror(&mirrors, &http(&server, "a"), &window);
+        let listing = listing(&mirror, &window);
+        assert_eq!((listing.ids.len(), listing.cut_off), (expected, cut_off), "{at_least}");
+    }
 }
 
 #[test]
@@ -294,4 +303,20 @@ fn sha256_is_mirrored() {
     let listing = listing(&mirror, &window);
     assert_eq!((listing.ids.len(), listing.ids[0].len()), (10, 64));
     assert_eq!(read(&mirror, &listing, 2).len(), 10);
+}
+
+#[test]
+fn what_a_shallow_source_has_lost_is_not_reported() {
+    over_both(|lab, server, source| {
+        history(lab, "whole", 10);
+        let from = format!("file://{}", lab.root().join("whole").display());
+        lab.run_git(lab.root(), ["clone", "-q", "--bare", "--depth=4", &from, "a.git"]);
+        let mirror = mirror(&mirrors(lab), &source("a.git"), &window());
+        assert!(!mirror.is_complete());
+        let listing = listing(&mirror, &window());
+        assert_eq!((listing.ids.len(), listing.cut_off), (3, Some(at(FIRST + DAY * 7))));
+        assert!(read(&mirror, &listing, 1).iter().all(|commit| commit.size.unwrap().files == 1));
+        let asked = server.take_requests().len();
+        assert!(asked < 20, "asked {asked} times for what is not there");
+    });
 }

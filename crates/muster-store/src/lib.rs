@@ -25,6 +25,7 @@ mod stats;
 mod store;
 mod text;
 mod tx;
+mod wake;
 
 pub use audit::{AuditEntry, NewAudit};
 pub use config::{DatabaseKind, Migrate, StoreConfig};

@@ -32,14 +32,14 @@ pub(crate) type Handler =
 
 /// A kind of job made from a closure; jobs that are given up are listed in the setting `given up`.
 pub(crate) struct Kind {
-    pub(crate) kind: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) time_limit: Duration,
     pub(crate) handler: Handler,
 }
 
 impl Job for Kind {
     fn kind(&self) -> &'static str {
-        self.kind
+        self.name
     }
 
     fn queue(&self) -> &'static str {
@@ -65,10 +65,10 @@ impl Job for Kind {
 }
 
 pub(crate) fn kind(
-    kind: &'static str,
+    name: &'static str,
     handler: impl for<'a> Fn(&'a JobRun) -> BoxFuture<'a, Result<(), JobFailure>> + Send + Sync + 'static,
 ) -> Kind {
-    Kind { kind, time_limit: LONG, handler: Arc::new(handler) }
+    Kind { name, time_limit: LONG, handler: Arc::new(handler) }
 }
 
 pub(crate) struct World {

@@ -155,18 +155,18 @@ async fn a_key_is_free_again_when_its_job_is_over(world: World) {
 }
 
 async fn keys_at_once_are_stored_once(mut world: World) {
-    const TASKS: u64 = 6;
+    const TASKS: u32 = 6;
     const KEYS: u64 = 20;
     world.config.max_connections = 8;
     let store = world.open().await;
-    let barrier = Arc::new(Barrier::new(TASKS as usize));
+    let barrier = Arc::new(Barrier::new(usize::try_from(TASKS).unwrap()));
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
         let (store, barrier) = (store.clone(), Arc::clone(&barrier));
         tasks.spawn(async move {
             // Each in another order: none may wait for another for ever.
             let mut jobs: Vec<NewJob> =
-                (0..KEYS).map(|key| keyed(task * 1000 + key, &format!("key {key}"))).collect();
+                (0..KEYS).map(|key| keyed(u64::from(task) * 1000 + key, &format!("key {key}"))).collect();
             jobs.rotate_left(usize::try_from(task * 3).unwrap());
             barrier.wait().await;
             loop {

@@ -62,6 +62,7 @@ pub struct JobRun {
     is_cancelled: Arc<AtomicBool>,
     stop: watch::Sender<Option<Stop>>,
     notes: Mutex<RunNotes>,
+    is_completing: AtomicBool,
     is_finished: AtomicBool,
     awaits_children: AtomicBool,
 }
@@ -76,6 +77,7 @@ impl JobRun {
             is_cancelled: Arc::default(),
             stop: watch::Sender::new(None),
             notes: Mutex::default(),
+            is_completing: AtomicBool::new(false),
             is_finished: AtomicBool::new(false),
             awaits_children: AtomicBool::new(false),
         }
@@ -153,6 +155,7 @@ impl JobRun {
                 return Err(StoreError::LeaseLost { job: self.id() });
             }
             self.host.give_up(&mut tx, &settled.given_up).await?;
+            self.is_completing.store(true, SeqCst);
             tx.commit().await?;
             Ok(settled)
         };
@@ -163,10 +166,16 @@ impl JobRun {
                 Ok(())
             }
             Err(error) => {
+                self.is_completing.store(false, SeqCst);
                 self.return_notes(notes);
                 Err(error)
             }
         }
+    }
+
+    /// Its end may be stored, or be just about to be.
+    pub(crate) fn is_completing(&self) -> bool {
+        self.is_completing.load(SeqCst)
     }
 
     pub(crate) fn is_finished(&self) -> bool {

@@ -210,12 +210,7 @@ impl Running {
 
     /// Stops it once its handlers are done.
     pub(crate) async fn stop_when_idle(self) -> Arc<Runner> {
-        let idle = async {
-            while self.runner.stats().running > 0 {
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(LONG, idle).await.unwrap();
+        yield_until(|| self.runner.stats().running == 0).await;
         self.stop().await
     }
 
@@ -238,4 +233,14 @@ fn chance() -> Chance {
         chance[2..].copy_from_slice(&COUNT.fetch_add(1, SeqCst).to_be_bytes());
         chance
     })
+}
+
+/// For what is not committed and so not told.
+pub(crate) async fn yield_until(is_so: impl Fn() -> bool) {
+    let wait = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LONG, wait).await.unwrap();
 }

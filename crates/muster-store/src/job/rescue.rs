@@ -105,7 +105,8 @@ impl Tx {
             .filter(condition(RUNNING))
             .filter(Column::LeaseUntil.lt(now))
             .filter(is_exhausted())
-            .lock_exclusive();
+            // Whoever locked it ends it or proves that its lease holds; the next round looks again.
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
         let Some(row) = query.one(self.connection()).await? else { return Ok(Vec::new()) };
         let mut stats = Stats::default();
         stats.of(&row.queue, &row.kind).failed += 1;

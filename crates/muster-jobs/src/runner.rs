@@ -63,8 +63,9 @@ struct Shared {
     counters: Counters,
     queues: Vec<Arc<Queue>>,
     held: Mutex<HashMap<JobId, Arc<JobRun>>>,
-    /// Held while heartbeats are on their way, so that the end of a run does not overtake what it said.
-    beating: tokio::sync::Mutex<()>,
+    /// Held by each who changes or relies on what is held: ends and claims, heartbeats (so that the end of a run does
+    /// not overtake what it said), rescue.
+    turn: tokio::sync::Mutex<()>,
     beat_now: Notify,
 }
 
@@ -101,7 +102,7 @@ impl Runner {
             counters: Counters::default(),
             queues,
             held: Mutex::default(),
-            beating: tokio::sync::Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
             beat_now: Notify::new(),
         };
         Self { shared: Arc::new(shared) }

@@ -33,7 +33,7 @@ pub(super) async fn beat(shared: Arc<Shared>) {
 
 impl Shared {
     async fn beat(&self) -> Result<(), StoreError> {
-        let _beating = self.beating.lock().await;
+        let _turn = self.turn.lock().await;
         let runs: Vec<Arc<JobRun>> = self.held().values().cloned().collect();
         for runs in runs.chunks(BATCH) {
             let beats: Vec<Heartbeat> =

@@ -208,7 +208,7 @@ impl Turns {
 
     async fn store_and_claim(&mut self, queues: &[Arc<Queue>]) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
-        let beating = shared.beating.lock().await;
+        let turn = shared.turn.lock().await;
         for pending in &mut self.pending {
             let said = pending.run.take_notes();
             pending.notes.log.extend(said.log);
@@ -247,7 +247,7 @@ impl Turns {
         }
         self.pending.append(&mut together);
         self.pending.append(&mut alone);
-        drop(beating);
+        drop(turn);
         result
     }
 

@@ -47,6 +47,8 @@ impl Shared {
 
     pub(super) async fn rescue(&self) -> Result<(), StoreError> {
         // Never its own: after the machine slept all leases are over by the clock, and what is held here still runs.
+        // Nothing is claimed meanwhile, so that what is claimed is also seen to be held.
+        let turn = self.turn.lock().await;
         let held: Vec<JobId> = self.held().keys().copied().collect();
         loop {
             let mut tx = self.store.begin(Priority::Background).await?;
@@ -60,6 +62,7 @@ impl Shared {
         // One by one: what a kind does when it is given up may fail, and must not keep the others.
         let mut failed = None;
         let exhausted = self.store.job_exhausted(1000).await?;
+        drop(turn);
         for id in exhausted.into_iter().filter(|id| !held.contains(id)) {
             let mut tx = self.store.begin(Priority::Background).await?;
             let given_up = tx.job_rescue_exhausted(id, &*self.new_id).await?;

@@ -59,6 +59,8 @@ async fn a_stop_lets_jobs_end(mut world: World) {
     })]);
     let id = world.enqueue("waits", json!(1)).await;
     world.until(id, JobState::Running).await;
+    // Claimed is not yet begun, and what is not begun is given back.
+    yield_until(|| running.runner.stats().running == 1).await;
     let stopping = tokio::spawn(running.stop());
     // It does not end before its job does, nor begin another.
     let late = world.enqueue("waits", json!(2)).await;

@@ -8,18 +8,17 @@ use std::{
     time::Instant,
 };
 
+use futures_util::future::BoxFuture;
 use muster_model::{
-    JobId,
+    JobId, Timestamp,
     job::{JobLogLine, JobProgress, JobRecord},
 };
 use muster_store::{
-    Priority, StoreError, Tx,
-    job::{ClaimedJob, Finish, JobOutcome, Lease, RunNotes},
+    Priority, Store, StoreError, Tx,
+    job::{ClaimedJob, Finish, GivenUp, JobOutcome, Lease, RunNotes, Settled},
 };
 use serde_json::Value;
 use tokio::sync::watch;
-
-use crate::runner::Shared;
 
 /// Lines that wait for the next heartbeat; of more the oldest are dropped, as the store would.
 const LINES: usize = muster_store::job::LOG_LINES;
@@ -37,29 +36,48 @@ pub(crate) enum Stop {
     LeaseLost,
 }
 
+/// What a run needs of the runner that began it.
+pub(crate) trait Host: Send + Sync {
+    fn store(&self) -> &Store;
+    fn now(&self) -> Timestamp;
+    fn new_id(&self) -> JobId;
+    /// Somebody may want to hear of it at once.
+    fn told(&self, job: &JobRecord, progress: &JobProgress);
+    /// Lets the kinds of these jobs put right what waits for them.
+    fn give_up<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        given_up: &'a [GivenUp],
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+    /// It was stored.
+    fn count(&self, settled: &Settled);
+}
+
 /// One run of a job.
 pub struct JobRun {
-    shared: Arc<Shared>,
+    host: Arc<dyn Host>,
     record: JobRecord,
     pub(crate) lease: Lease,
     pub(crate) claimed_at: Instant,
     is_cancelled: Arc<AtomicBool>,
     stop: watch::Sender<Option<Stop>>,
     notes: Mutex<RunNotes>,
+    is_completing: AtomicBool,
     is_finished: AtomicBool,
     awaits_children: AtomicBool,
 }
 
 impl JobRun {
-    pub(crate) fn new(shared: Arc<Shared>, claimed: ClaimedJob) -> Self {
+    pub(crate) fn new(host: Arc<dyn Host>, claimed: ClaimedJob) -> Self {
         Self {
-            shared,
+            host,
             record: claimed.record,
             lease: claimed.lease,
             claimed_at: Instant::now(),
             is_cancelled: Arc::default(),
             stop: watch::Sender::new(None),
             notes: Mutex::default(),
+            is_completing: AtomicBool::new(false),
             is_finished: AtomicBool::new(false),
             awaits_children: AtomicBool::new(false),
         }
@@ -99,13 +117,13 @@ impl JobRun {
     /// Says how far it is: told to listeners at once, stored with the next heartbeat.
     pub fn progress(&self, done: u64, total: Option<u64>, unit: &str, message: &str) {
         let progress = JobProgress { done, total, unit: unit.to_owned(), message: message.to_owned() };
-        (self.shared.on_progress)(&self.record, &progress);
+        self.host.told(&self.record, &progress);
         self.notes().progress = Some(progress);
     }
 
     /// Writes a line about its work, stored with the next heartbeat.
     pub fn log(&self, line: impl Into<String>) {
-        let line = JobLogLine { at: self.shared.clock.now(), line: line.into() };
+        let line = JobLogLine { at: self.host.now(), line: line.into() };
         let log = &mut self.notes().log;
         log.push(line);
         if log.len() > LINES {
@@ -121,7 +139,7 @@ impl JobRun {
     /// Begins a transaction for this run's results: refused, and nothing can be stored, once the lease is lost
     /// ([`StoreError::LeaseLost`]), and the lease stays until the transaction is over.
     pub async fn begin(&self, priority: Priority) -> Result<Tx, StoreError> {
-        let mut tx = self.shared.store.begin(priority).await?;
+        let mut tx = self.host.store().begin(priority).await?;
         tx.job_fence(self.lease).await?;
         Ok(tx)
     }
@@ -132,25 +150,32 @@ impl JobRun {
         let notes = self.take_notes();
         let finish = Finish { lease: self.lease, outcome: self.success(), notes: notes.clone() };
         let completed = async {
-            let settled = tx.job_finish(&[finish], &*self.shared.new_id).await?;
+            let settled = tx.job_finish(&[finish], &|| self.host.new_id()).await?;
             if settled.applied.is_empty() {
                 return Err(StoreError::LeaseLost { job: self.id() });
             }
-            self.shared.registry.give_up(&mut tx, &settled.given_up).await?;
+            self.host.give_up(&mut tx, &settled.given_up).await?;
+            self.is_completing.store(true, SeqCst);
             tx.commit().await?;
             Ok(settled)
         };
         match completed.await {
             Ok(settled) => {
                 self.is_finished.store(true, SeqCst);
-                self.shared.count(&settled);
+                self.host.count(&settled);
                 Ok(())
             }
             Err(error) => {
+                self.is_completing.store(false, SeqCst);
                 self.return_notes(notes);
                 Err(error)
             }
         }
+    }
+
+    /// Its end may be stored, or be just about to be.
+    pub(crate) fn is_completing(&self) -> bool {
+        self.is_completing.load(SeqCst)
     }
 
     pub(crate) fn is_finished(&self) -> bool {

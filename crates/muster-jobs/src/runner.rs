@@ -9,11 +9,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
 };
 
+use futures_util::future::BoxFuture;
 use muster_model::{
-    Clock, JobId, NodeId,
+    Clock, JobId, NodeId, Timestamp,
     job::{JobProgress, JobRecord, JobState},
 };
-use muster_store::{DatabaseKind, Priority, Store, StoreError, job::Settled};
+use muster_store::{
+    DatabaseKind, Priority, Store, StoreError, Tx,
+    job::{GivenUp, Settled},
+};
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::JoinSet,
@@ -22,7 +26,7 @@ use tokio::{
 use crate::{
     config::{QueueConfig, RunnerConfig},
     registry::Registry,
-    run::JobRun,
+    run::{Host, JobRun},
     stats::{Counters, RunnerStats, add},
 };
 
@@ -47,20 +51,21 @@ pub struct Runner {
 }
 
 /// What the tasks of a runner share.
-pub(crate) struct Shared {
-    pub(crate) store: Store,
-    pub(crate) registry: Registry,
-    pub(crate) config: RunnerConfig,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) chance: Chance,
-    pub(crate) node: NodeId,
-    pub(crate) on_progress: ProgressListener,
-    pub(crate) new_id: Arc<dyn Fn() -> JobId + Send + Sync>,
-    pub(crate) counters: Counters,
+struct Shared {
+    store: Store,
+    registry: Registry,
+    config: RunnerConfig,
+    clock: Arc<dyn Clock>,
+    chance: Chance,
+    node: NodeId,
+    on_progress: ProgressListener,
+    new_id: Arc<dyn Fn() -> JobId + Send + Sync>,
+    counters: Counters,
     queues: Vec<Arc<Queue>>,
     held: Mutex<HashMap<JobId, Arc<JobRun>>>,
-    /// Held while heartbeats are on their way, so that the end of a run does not overtake what it said.
-    beating: tokio::sync::Mutex<()>,
+    /// Held by each who changes or relies on what is held: ends and claims, heartbeats (so that the end of a run does
+    /// not overtake what it said), rescue.
+    turn: tokio::sync::Mutex<()>,
     beat_now: Notify,
 }
 
@@ -97,7 +102,7 @@ impl Runner {
             counters: Counters::default(),
             queues,
             held: Mutex::default(),
-            beating: tokio::sync::Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
             beat_now: Notify::new(),
         };
         Self { shared: Arc::new(shared) }
@@ -191,15 +196,6 @@ impl Shared {
         tracing::warn!(%error, "{what}");
     }
 
-    /// Counts what was stored.
-    pub(crate) fn count(&self, settled: &Settled) {
-        let ended =
-            |wanted: &[JobState]| settled.applied.iter().filter(|(_, state)| wanted.contains(state)).count();
-        add(&self.counters.completed, ended(&[JobState::Completed]));
-        add(&self.counters.failed, ended(&[JobState::Retryable, JobState::Discarded]));
-        add(&self.counters.given_up, settled.given_up.len());
-    }
-
     fn held(&self) -> MutexGuard<'_, HashMap<JobId, Arc<JobRun>>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -219,5 +215,39 @@ impl Shared {
 
     fn lost(&self) {
         self.counters.lost_leases.fetch_add(1, Relaxed);
+    }
+}
+
+impl Host for Shared {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn new_id(&self) -> JobId {
+        (self.new_id)()
+    }
+
+    fn told(&self, job: &JobRecord, progress: &JobProgress) {
+        (self.on_progress)(job, progress);
+    }
+
+    fn give_up<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        given_up: &'a [GivenUp],
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.registry.give_up(tx, given_up))
+    }
+
+    fn count(&self, settled: &Settled) {
+        let ended =
+            |wanted: &[JobState]| settled.applied.iter().filter(|(_, state)| wanted.contains(state)).count();
+        add(&self.counters.completed, ended(&[JobState::Completed]));
+        add(&self.counters.failed, ended(&[JobState::Retryable, JobState::Discarded]));
+        add(&self.counters.given_up, settled.given_up.len());
     }
 }

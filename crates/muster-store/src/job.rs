@@ -29,7 +29,7 @@ mod retain;
 mod row;
 mod schedule;
 mod stat;
-pub(crate) mod wake;
+mod wakes;
 
 pub use claim::{Claim, Claimed, ClaimedJob};
 pub use enqueue::Enqueued;
@@ -43,7 +43,7 @@ pub use rescue::Rescued;
 pub use retain::Retention;
 pub use schedule::{JobSchedule, ScheduleRecord, ScheduleTime};
 pub use stat::JobStat;
-pub use wake::{Heard, JobWakes};
+pub use wakes::{Heard, JobWakes};
 
 /// What makes new ids, from time and chance that it was given.
 pub type NewJobId<'a> = &'a (dyn Fn() -> JobId + Send + Sync);

@@ -31,6 +31,7 @@ mod store;
 mod text;
 mod tx;
 mod watch;
+mod wake;
 
 pub use audit::{AuditEntry, NewAudit};
 pub use config::{DatabaseKind, Migrate, StoreConfig};

@@ -16,11 +16,11 @@ use crate::{
     error::StoreError,
     folder::FolderLock,
     gate::Gate,
-    job::wake::Wake,
     postgres,
     sequence::{self, Seq},
     sqlite,
     stats::{Counters, StoreStats},
+    wake::Wake,
 };
 
 /// The store. A cheap handle: clones share connections, and the data folder is let go when the last one goes.

@@ -13,9 +13,9 @@ use crate::{
     config::DatabaseKind,
     error::StoreError,
     gate::{Pass, Priority},
-    job::wake::Wakes,
     sequence::{self, NewChange, Seq},
     store::Store,
+    wake::Wakes,
 };
 
 /// A transaction longer than this keeps others waiting: it is written to the log.

@@ -33,7 +33,7 @@ pub(super) async fn beat(shared: Arc<Shared>) {
 
 impl Shared {
     async fn beat(&self) -> Result<(), StoreError> {
-        let _beating = self.beating.lock().await;
+        let _turn = self.turn.lock().await;
         let runs: Vec<Arc<JobRun>> = self.held().values().cloned().collect();
         for runs in runs.chunks(BATCH) {
             let beats: Vec<Heartbeat> =
@@ -60,8 +60,8 @@ impl Shared {
 
     fn heard(&self, runs: &[Arc<JobRun>], answer: &HeartbeatAnswer) {
         for run in runs {
-            // One that was completed in a transaction of its own is not held any more, and that is as it should be.
-            if answer.lost.contains(&run.id()) && !run.is_finished() {
+            // One that is completed in a transaction of its own is not held any more, and that is as it should be.
+            if answer.lost.contains(&run.id()) && !run.is_completing() {
                 tracing::warn!(job.id = %run.id(), job.kind = %run.record().kind, "the lease of a job was lost");
                 run.stop(Stop::LeaseLost);
                 self.let_go(run);

@@ -21,10 +21,10 @@ use tokio::{
 use super::{
     Shared,
     queue::{IsStopping, Queue},
-    work::{Ended, is_passing, work},
+    work::{Ended, STOPPED, is_passing, work},
 };
 use crate::{
-    run::{JobRun, Stop},
+    run::{Host, JobRun, Stop},
     stats::add,
 };
 
@@ -36,9 +36,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Tries to give back what runs when the process stops; what then fails comes back when its lease is over.
 const LAST_TRIES: u32 = 10;
-
-/// What is said of a job that was given back.
-pub(super) const STOPPED: &str = "the process was stopped";
 
 pub(super) struct Turns {
     shared: Arc<Shared>,
@@ -211,7 +208,7 @@ impl Turns {
 
     async fn store_and_claim(&mut self, queues: &[Arc<Queue>]) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
-        let beating = shared.beating.lock().await;
+        let turn = shared.turn.lock().await;
         for pending in &mut self.pending {
             let said = pending.run.take_notes();
             pending.notes.log.extend(said.log);
@@ -250,7 +247,7 @@ impl Turns {
         }
         self.pending.append(&mut together);
         self.pending.append(&mut alone);
-        drop(beating);
+        drop(turn);
         result
     }
 
@@ -304,8 +301,11 @@ impl Turns {
     fn begin(&mut self, queue: &Arc<Queue>, claimed: Claimed) {
         let shared = &self.shared;
         add(&shared.counters.claimed, claimed.jobs.len());
-        let runs: Vec<Arc<JobRun>> =
-            claimed.jobs.into_iter().map(|job| Arc::new(JobRun::new(Arc::clone(shared), job))).collect();
+        let runs: Vec<Arc<JobRun>> = claimed
+            .jobs
+            .into_iter()
+            .map(|job| Arc::new(JobRun::new(Arc::clone(shared) as Arc<dyn Host>, job)))
+            .collect();
         shared.held().extend(runs.iter().map(|run| (run.id(), Arc::clone(run))));
         for _ in 0..queue.add(runs, claimed.limits.concurrency) {
             self.workers.spawn(work(Arc::clone(shared), Arc::clone(queue), self.ended.clone()));

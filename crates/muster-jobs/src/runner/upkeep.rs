@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
+use muster_model::JobId;
 use muster_store::{Priority, StoreError};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -45,9 +46,13 @@ impl Shared {
     }
 
     pub(super) async fn rescue(&self) -> Result<(), StoreError> {
+        // Never its own: after the machine slept all leases are over by the clock, and what is held here still runs.
+        // Nothing is claimed meanwhile, so that what is claimed is also seen to be held.
+        let turn = self.turn.lock().await;
+        let held: Vec<JobId> = self.held().keys().copied().collect();
         loop {
             let mut tx = self.store.begin(Priority::Background).await?;
-            let rescued = tx.job_rescue(BATCH).await?;
+            let rescued = tx.job_rescue(&held, BATCH).await?;
             tx.commit().await?;
             add(&self.counters.rescued, rescued.returned.len());
             if (rescued.returned.len() as u64) < BATCH {
@@ -56,7 +61,9 @@ impl Shared {
         }
         // One by one: what a kind does when it is given up may fail, and must not keep the others.
         let mut failed = None;
-        for id in self.store.job_exhausted(1000).await? {
+        let exhausted = self.store.job_exhausted(1000).await?;
+        drop(turn);
+        for id in exhausted.into_iter().filter(|id| !held.contains(id)) {
             let mut tx = self.store.begin(Priority::Background).await?;
             let given_up = tx.job_rescue_exhausted(id, &*self.new_id).await?;
             let done = match self.registry.give_up(&mut tx, &given_up).await {

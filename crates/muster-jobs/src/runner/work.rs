@@ -25,6 +25,9 @@ const UNKNOWN_KIND: Duration = Duration::from_mins(1);
 /// After the store failed the handler.
 const STORE_AWAY: Duration = Duration::from_secs(5);
 
+/// What is said of a job that was given back.
+pub(super) const STOPPED: &str = "the process was stopped";
+
 /// The end of a run; `None` if there is nothing to store.
 pub(super) struct Ended {
     pub(super) run: Arc<JobRun>,
@@ -84,7 +87,7 @@ fn outcome(shared: &Shared, run: &JobRun, result: Result<(), JobFailure>) -> Opt
         Err(JobFailure::Permanent(error)) => JobOutcome::Discarded { error },
         Err(JobFailure::Later { reason, at }) => JobOutcome::PutOff { reason, until: at },
         Err(JobFailure::Cancelled) => match run.stopped() {
-            Some(Stop::Shutdown) => JobOutcome::GivenBack { reason: super::turn::STOPPED.to_owned() },
+            Some(Stop::Shutdown) => JobOutcome::GivenBack { reason: STOPPED.to_owned() },
             Some(Stop::TimeLimit) => failed("it took longer than its time limit".to_owned()),
             Some(Stop::Asked | Stop::LeaseLost) | None => {
                 JobOutcome::Cancelled { reason: "it was cancelled".to_owned() }

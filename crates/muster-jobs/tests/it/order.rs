@@ -14,7 +14,7 @@ use muster_store::{
 use serde_json::json;
 use tokio::{sync::Semaphore, time::timeout};
 
-use crate::world::{LONG, World, kind, new_id};
+use crate::world::{LONG, World, kind, new_id, yield_until};
 
 suite! {
     a_job_asked_for_while_it_runs_runs_again,
@@ -76,6 +76,7 @@ async fn limits_hold_and_can_be_raised(world: World) {
     tx.job_queue_set_concurrency("work", Some(5)).await.unwrap();
     tx.commit().await.unwrap();
     world.until_all(5, JobState::Running).await;
+    yield_until(|| most.load(SeqCst) == 5).await;
     gate.add_permits(10);
     world.until_all(10, JobState::Completed).await;
     assert_eq!(most.load(SeqCst), 5);
@@ -104,7 +105,8 @@ async fn one_host_does_not_starve_the_others(mut world: World) {
         }
     })]);
     world.until_all(3, JobState::Running).await;
-    // Claimed is not yet begun: what is begun is looked at when all is over, by its first three.
+    // Claimed is not yet begun.
+    yield_until(|| begun.lock().unwrap().len() == 3).await;
     gate.add_permits(6);
     world.until_all(6, JobState::Completed).await;
     let mut first = begun.lock().unwrap()[..3].to_vec();

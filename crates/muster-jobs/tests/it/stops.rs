@@ -12,14 +12,16 @@ use muster_jobs::JobFailure;
 use muster_model::{NodeId, job::JobState};
 use muster_store::{
     Priority, StoreError,
-    job::{Claim, Finish, JobOutcome, RunNotes},
+    job::{Claim, Finish, JobOutcome, NewJob, RunNotes},
 };
+use muster_testkit::Postgres;
 use serde_json::json;
 use tokio::{sync::Semaphore, time::timeout};
 
-use crate::world::{LONG, World, kind, new_id};
+use crate::world::{LONG, World, kind, new_id, yield_until};
 
 suite! {
+    a_machine_that_slept_keeps_its_jobs,
     a_killed_process_gives_its_jobs_back,
     a_late_result_is_refused,
     a_stop_gives_back_what_does_not_end,
@@ -57,6 +59,8 @@ async fn a_stop_lets_jobs_end(mut world: World) {
     })]);
     let id = world.enqueue("waits", json!(1)).await;
     world.until(id, JobState::Running).await;
+    // Claimed is not yet begun, and what is not begun is given back.
+    yield_until(|| running.runner.stats().running == 1).await;
     let stopping = tokio::spawn(running.stop());
     // It does not end before its job does, nor begin another.
     let late = world.enqueue("waits", json!(2)).await;
@@ -126,9 +130,14 @@ async fn a_late_result_is_refused(mut world: World) {
     let mut tx = world.store.begin(Priority::Background).await.unwrap();
     tx.job_queue_set_concurrency("work", Some(0)).await.unwrap();
     tx.commit().await.unwrap();
-    world.forward(31);
-    let mut tx = world.store.begin(Priority::Background).await.unwrap();
-    assert_eq!(tx.job_rescue(10).await.unwrap().returned, [id]);
+    // The first heartbeat, that of the start, may still be on its way.
+    let mut tx = loop {
+        world.forward(31);
+        let mut tx = world.store.begin(Priority::Background).await.unwrap();
+        if tx.job_rescue(&[], 10).await.unwrap().returned == [id] {
+            break tx;
+        }
+    };
     let node = NodeId::new(world.after(0), [9; 10]);
     let claim = Claim { queue: "work", held: 0, ahead: 1, node, lease: Duration::from_secs(30) };
     let stolen = tx.job_claim(claim).await.unwrap().jobs.remove(0);
@@ -144,4 +153,68 @@ async fn a_late_result_is_refused(mut world: World) {
     let done = world.job(id).await.record;
     assert_eq!((done.state, done.node), (JobState::Completed, Some(node)));
     assert_eq!(runner.stats().completed, 0);
+}
+
+async fn a_machine_that_slept_keeps_its_jobs(mut world: World) {
+    world.config.heartbeat = Duration::from_hours(1);
+    let gate = Arc::new(Semaphore::new(0));
+    let running = world.start(vec![kind("waits", {
+        let gate = Arc::clone(&gate);
+        move |_| {
+            let gate = Arc::clone(&gate);
+            Box::pin(async move {
+                gate.acquire().await.unwrap().forget();
+                Ok(())
+            })
+        }
+    })]);
+    let id = world.enqueue("waits", json!(null)).await;
+    world.until(id, JobState::Running).await;
+    world.forward(8 * 3600);
+    // Another job that is left over is taken back by the same rescue that must leave this one.
+    let mut tx = world.store.begin(Priority::Background).await.unwrap();
+    let orphan = NewJob::new(new_id(), "waits", "other", json!(null));
+    tx.job_enqueue(&[orphan]).await.unwrap();
+    let node = NodeId::new(world.after(0), [9; 10]);
+    let claim = Claim { queue: "other", held: 0, ahead: 0, node, lease: Duration::ZERO };
+    let orphan = tx.job_claim(claim).await.unwrap().jobs.remove(0).record.id;
+    tx.commit().await.unwrap();
+    world.forward(1);
+    world.until(orphan, JobState::Available).await;
+    gate.add_permits(1);
+    let done = world.until(id, JobState::Completed).await;
+    assert_eq!((done.attempt, done.errors.len()), (1, 0));
+    assert_eq!(running.stop().await.stats().lost_leases, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_away_is_waited_for() {
+    let mut server = Postgres::start();
+    let world = World::new(Some(server.url())).await;
+    let gate = Arc::new(Semaphore::new(0));
+    let running = world.start(vec![kind("waits", {
+        let gate = Arc::clone(&gate);
+        move |run| {
+            let gate = Arc::clone(&gate);
+            Box::pin(async move {
+                run.log("begun");
+                gate.acquire().await.unwrap().forget();
+                Ok(())
+            })
+        }
+    })]);
+    let id = world.enqueue("waits", json!(1)).await;
+    world.until(id, JobState::Running).await;
+    server.stop();
+    // It ends while its end cannot be stored, and heartbeats cannot be either.
+    gate.add_permits(2);
+    yield_until(|| running.runner.stats().store_errors >= 3).await;
+    server.start_again();
+    let done = world.until(id, JobState::Completed).await;
+    assert_eq!(done.attempt, 1);
+    assert_eq!(world.job(id).await.log.len(), 1);
+    // It goes on with what comes.
+    let next = world.enqueue("waits", json!(2)).await;
+    world.until(next, JobState::Completed).await;
+    assert_eq!(running.stop().await.stats().completed, 2);
 }

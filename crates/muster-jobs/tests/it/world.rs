@@ -32,14 +32,14 @@ pub(crate) type Handler =
 
 /// A kind of job made from a closure; jobs that are given up are listed in the setting `given up`.
 pub(crate) struct Kind {
-    pub(crate) kind: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) time_limit: Duration,
     pub(crate) handler: Handler,
 }
 
 impl Job for Kind {
     fn kind(&self) -> &'static str {
-        self.kind
+        self.name
     }
 
     fn queue(&self) -> &'static str {
@@ -65,10 +65,10 @@ impl Job for Kind {
 }
 
 pub(crate) fn kind(
-    kind: &'static str,
+    name: &'static str,
     handler: impl for<'a> Fn(&'a JobRun) -> BoxFuture<'a, Result<(), JobFailure>> + Send + Sync + 'static,
 ) -> Kind {
-    Kind { kind, time_limit: LONG, handler: Arc::new(handler) }
+    Kind { name, time_limit: LONG, handler: Arc::new(handler) }
 }
 
 pub(crate) struct World {
@@ -210,12 +210,7 @@ impl Running {
 
     /// Stops it once its handlers are done.
     pub(crate) async fn stop_when_idle(self) -> Arc<Runner> {
-        let idle = async {
-            while self.runner.stats().running > 0 {
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(LONG, idle).await.unwrap();
+        yield_until(|| self.runner.stats().running == 0).await;
         self.stop().await
     }
 
@@ -238,4 +233,14 @@ fn chance() -> Chance {
         chance[2..].copy_from_slice(&COUNT.fetch_add(1, SeqCst).to_be_bytes());
         chance
     })
+}
+
+/// For what is not committed and so not told.
+pub(crate) async fn yield_until(is_so: impl Fn() -> bool) {
+    let wait = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LONG, wait).await.unwrap();
 }

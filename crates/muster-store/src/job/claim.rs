@@ -78,7 +78,7 @@ impl Tx {
         if room == 0 || limits.is_paused {
             return Ok(Claimed { jobs: Vec::new(), limits });
         }
-        let groups = self.groups_due(claim.queue, &queue, now).await?;
+        let groups = self.groups_waiting(claim.queue, &queue).await?;
         let rows = match groups.as_slice() {
             [] => Vec::new(),
             [one] if one.name.is_empty() => self.claim_in_order(claim, room, now).await?,
@@ -105,8 +105,9 @@ impl Tx {
     async fn claim_in_order(&self, claim: Claim<'_>, room: u32, now: i64) -> Result<Vec<Model>, DbErr> {
         let inner = format!(
             "SELECT id FROM job WHERE queue = $4 AND group_key = '' \
-             AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND run_at <= $1 \
+             AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND {} <= $1 \
              ORDER BY priority, run_at, id LIMIT $5 {}",
+            self.run_at(),
             self.skip_locked()
         );
         self.claim_where(&inner, claim, now, vec![claim.queue.into(), i64::from(room).into()]).await
@@ -152,7 +153,7 @@ impl Tx {
     }
 
     /// The groups that have something waiting, the next ones in turn, each with how many of it run.
-    async fn groups_due(&self, queue: &str, in_force: &InForce, now: i64) -> Result<Vec<Group>, DbErr> {
+    async fn groups_waiting(&self, queue: &str, in_force: &InForce) -> Result<Vec<Group>, DbErr> {
         // From one group to the next through the index, without a look at the jobs between.
         let sql = "WITH RECURSIVE waiting(name) AS ( \
              SELECT (SELECT min(group_key) FROM job WHERE queue = $1 AND group_key > $2 \
@@ -168,8 +169,8 @@ impl Tx {
         let has_plain = Statement::from_sql_and_values(
             backend,
             "SELECT 1 FROM job WHERE queue = $1 AND group_key = '' \
-             AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND run_at <= $2 LIMIT 1",
-            [queue.into(), now.into()],
+             AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 LIMIT 1",
+            [queue.into()],
         );
         if connection.query_one_raw(has_plain).await?.is_some() {
             names.push(String::new());
@@ -228,8 +229,9 @@ impl Tx {
             parts.push(format!(
                 "SELECT * FROM (SELECT id, priority, run_at, group_key FROM job \
                  WHERE queue = $1 AND group_key = ${name} \
-                 AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND run_at <= $2 \
-                 ORDER BY priority, run_at, id LIMIT ${count}) AS group_{place}"
+                 AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND {} <= $2 \
+                 ORDER BY priority, run_at, id LIMIT ${count}) AS group_{place}",
+                self.run_at()
             ));
         }
         if parts.is_empty() {
@@ -263,6 +265,15 @@ impl Tx {
         chosen.sort();
         chosen.truncate(number::<usize>(room.into()));
         Ok(chosen.into_iter().map(|(.., id)| id).collect())
+    }
+
+    /// SQLite must not take the index by time here: it would sort all that is due to find the first few. The sign
+    /// keeps it away (sqlite.org/optoverview.html); PostgreSQL knows better by its statistics.
+    fn run_at(&self) -> &'static str {
+        match self.kind() {
+            DatabaseKind::Sqlite => "+run_at",
+            DatabaseKind::Postgres => "run_at",
+        }
     }
 
     fn skip_locked(&self) -> &'static str {

@@ -10,7 +10,9 @@ use muster_model::{
     JobId, Timestamp,
     job::{JobRecord, JobState},
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, sea_query::LockType,
+};
 
 use crate::{
     entity::job::{ActiveModel, Column, Entity, Model},
@@ -123,7 +125,7 @@ impl Tx {
         }
         let now = self.now();
         let leases: Vec<Lease> = finishes.iter().map(|finish| finish.lease).collect();
-        let held = self.job_held(&leases).await?;
+        let held = self.job_held(&leases, LockType::Update).await?;
         let mut rows: BTreeMap<JobId, Model> = held.into_iter().map(|(lease, row)| (lease.id, row)).collect();
         let mut stats = Stats::default();
         let mut over = Vec::new();

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use muster_model::JobId;
-use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, sea_query::LockType};
 
 use crate::{
     entity::job::{ActiveModel, Column, Entity},
@@ -50,7 +50,7 @@ impl Tx {
             return Ok(HeartbeatAnswer::default());
         }
         let leases: Vec<Lease> = beats.iter().map(|beat| beat.lease).collect();
-        let held = self.job_held(&leases).await?;
+        let held = self.job_held(&leases, LockType::NoKeyUpdate).await?;
         let until = self.now().saturating_add(micros_of(lease));
         let prolong = ActiveModel { lease_until: Set(Some(until)), ..ActiveModel::default() };
         let query = Entity::update_many()
@@ -86,7 +86,9 @@ impl Tx {
     /// Refuses to go on unless the lease holds, and keeps it from being lost until this transaction is over:
     /// [`StoreError::LeaseLost`]. So a worker that was frozen for long cannot store its late result.
     pub async fn job_fence(&mut self, lease: Lease) -> Result<(), StoreError> {
-        let held = self.job_held(&[lease]).await;
+        // The weakest lock: a heartbeat passes it, which must not wait for a handler's transaction; a rescue and the end
+        // of the run do not (postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS).
+        let held = self.job_held(&[lease], LockType::KeyShare).await;
         if self.told(held)?.is_empty() { Err(lease_lost(lease)) } else { Ok(()) }
     }
 }

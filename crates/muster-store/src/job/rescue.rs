@@ -53,19 +53,20 @@ impl Store {
 }
 
 impl Tx {
-    /// Makes jobs whose lease is over due again, at most `limit`. Those that cannot begin again are left to
-    /// [`Tx::job_rescue_exhausted`].
-    pub async fn job_rescue(&mut self, limit: u64) -> Result<Rescued, StoreError> {
-        let rescued = self.rescue(limit).await;
+    /// Makes jobs whose lease is over due again, at most `limit`, but for those that the caller itself has
+    /// in hand (`held`). Those that cannot begin again are left to [`Tx::job_rescue_exhausted`].
+    pub async fn job_rescue(&mut self, held: &[JobId], limit: u64) -> Result<Rescued, StoreError> {
+        let rescued = self.rescue(held, limit).await;
         self.told(rescued)
     }
 
-    async fn rescue(&mut self, limit: u64) -> Result<Rescued, DbErr> {
+    async fn rescue(&mut self, held: &[JobId], limit: u64) -> Result<Rescued, DbErr> {
         let now = self.now();
         let rows = Entity::find()
             .filter(condition(RUNNING))
             .filter(Column::LeaseUntil.lt(now))
             .filter(is_exhausted().not())
+            .filter(Column::Id.is_not_in(held.iter().map(JobId::to_string)))
             .order_by_asc(Column::Id)
             .limit(limit)
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
@@ -104,7 +105,8 @@ impl Tx {
             .filter(condition(RUNNING))
             .filter(Column::LeaseUntil.lt(now))
             .filter(is_exhausted())
-            .lock_exclusive();
+            // Whoever locked it ends it or proves that its lease holds; the next round looks again.
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
         let Some(row) = query.one(self.connection()).await? else { return Ok(Vec::new()) };
         let mut stats = Stats::default();
         stats.of(&row.queue, &row.kind).failed += 1;

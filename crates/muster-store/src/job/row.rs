@@ -9,7 +9,7 @@ use muster_model::{
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, SimpleExpr},
+    sea_query::{Expr, LockType, SimpleExpr},
 };
 use serde_json::json;
 
@@ -132,12 +132,16 @@ impl Tx {
     }
 
     /// Of these leases those that still hold, with their rows, locked until the end of this transaction.
-    pub(super) async fn job_held(&self, leases: &[Lease]) -> Result<Vec<(Lease, Model)>, DbErr> {
+    pub(super) async fn job_held(
+        &self,
+        leases: &[Lease],
+        lock: LockType,
+    ) -> Result<Vec<(Lease, Model)>, DbErr> {
         let rows = Entity::find()
             .filter(Column::Id.is_in(leases.iter().map(|lease| lease.id.to_string())))
             .filter(condition(RUNNING))
             .order_by_asc(Column::Id)
-            .lock_exclusive()
+            .lock(lock)
             .all(self.connection())
             .await?;
         let mut held = Vec::with_capacity(rows.len());

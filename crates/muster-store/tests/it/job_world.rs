@@ -114,7 +114,7 @@ pub(crate) async fn beat(store: &Store, leases: &[Lease]) -> HeartbeatAnswer {
 /// Takes back what is lost; how many are due again, and how many were given up.
 pub(crate) async fn rescue(store: &Store) -> (usize, usize) {
     let mut tx = store.begin(Priority::Background).await.unwrap();
-    let rescued = tx.job_rescue(100).await.unwrap();
+    let rescued = tx.job_rescue(&[], 100).await.unwrap();
     tx.commit().await.unwrap();
     let mut given_up = 0;
     for id in store.job_exhausted(100).await.unwrap() {

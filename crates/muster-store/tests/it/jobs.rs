@@ -10,6 +10,7 @@ use muster_store::{
     Priority, Seq, Store, StoreError,
     job::{Claim, Finish, Heartbeat, JobOutcome, LOG_LINES, Lease, Loudness, NewJob, RunNotes},
 };
+use muster_testkit::Postgres;
 use serde_json::json;
 use tokio::{sync::Barrier, task::JoinSet, time::timeout};
 
@@ -155,18 +156,18 @@ async fn a_key_is_free_again_when_its_job_is_over(world: World) {
 }
 
 async fn keys_at_once_are_stored_once(mut world: World) {
-    const TASKS: u64 = 6;
+    const TASKS: u32 = 6;
     const KEYS: u64 = 20;
     world.config.max_connections = 8;
     let store = world.open().await;
-    let barrier = Arc::new(Barrier::new(TASKS as usize));
+    let barrier = Arc::new(Barrier::new(usize::try_from(TASKS).unwrap()));
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
         let (store, barrier) = (store.clone(), Arc::clone(&barrier));
         tasks.spawn(async move {
             // Each in another order: none may wait for another for ever.
             let mut jobs: Vec<NewJob> =
-                (0..KEYS).map(|key| keyed(task * 1000 + key, &format!("key {key}"))).collect();
+                (0..KEYS).map(|key| keyed(u64::from(task) * 1000 + key, &format!("key {key}"))).collect();
             jobs.rotate_left(usize::try_from(task * 3).unwrap());
             barrier.wait().await;
             loop {
@@ -447,4 +448,31 @@ async fn wakes_are_heard_after_the_commit(world: World) {
     let claim = Claim { queue: "work", held: 0, ahead: 0, node: node(), lease: LEASE };
     let mut tx = store.begin(Priority::Interactive).await.unwrap();
     assert_eq!(tx.job_claim(claim).await.unwrap().jobs.len(), 0);
+}
+
+/// On SQLite there is one writer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fence_lets_heartbeats_pass_and_nobody_else() {
+    let server = Postgres::start();
+    let mut world = World::new(Some(server.url()));
+    world.config.max_connections = 4;
+    let store = world.open().await;
+    enqueue(&store, &[job(1)]).await;
+    let run = claim_one(&store).await;
+    let mut tx = store.begin(Priority::Background).await.unwrap();
+    tx.job_fence(run.lease).await.unwrap();
+    assert_eq!(timeout(LONG, beat(&store, &[run.lease])).await.unwrap().lost, []);
+    forward(&world.clock, 31);
+    assert_eq!(timeout(LONG, rescue(&store)).await.unwrap(), (0, 0), "its result is being stored");
+    let mut ends = tokio::spawn({
+        let store = store.clone();
+        async move { finished(&store, run.lease, discarded("too late")).await }
+    });
+    // However long that is: it cannot get through while the result is being stored.
+    assert!(timeout(Duration::from_millis(20), &mut ends).await.is_err());
+    let done = Finish { lease: run.lease, outcome: JobOutcome::Completed, notes: RunNotes::default() };
+    tx.job_finish(&[done], &new_id).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(timeout(LONG, ends).await.unwrap().unwrap(), None);
+    assert_eq!(state(&store, job_id(1)).await, JobState::Completed);
 }

@@ -1,82 +1,20 @@
-//! Telling runners that there is work, or something to be cancelled: within the process by a watched number, between
-//! nodes by NOTIFY of PostgreSQL, in the transaction that makes it true. Whoever hears nothing still polls: a lost
-//! notification costs the time of a poll, never a job.
+//! Hearing that there is work, or something to be cancelled: of this process by a watched number, of other nodes by
+//! LISTEN of PostgreSQL, on a connection of its own that is made anew when it is lost. Whoever hears nothing still
+//! polls: a lost notification costs the time of a poll, never a job.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::{sync::watch, task::JoinHandle, time};
 
 use crate::{
-    config::{DatabaseKind, Target},
+    config::Target,
     store::Store,
+    wake::{CANCEL, CHANNEL, Wake},
 };
-
-const CHANNEL: &str = "muster_job";
-
-/// What is sent instead of the name of a queue. No queue has this name: they are words.
-const CANCEL: &str = "!cancel";
 
 /// After a listener could not connect.
 const RECONNECT: Duration = Duration::from_secs(1);
-
-/// Two numbers that only grow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Wake {
-    work: u64,
-    cancel: u64,
-}
-
-/// What a transaction will announce.
-#[derive(Default)]
-pub(crate) struct Wakes {
-    queues: BTreeSet<String>,
-    is_cancel: bool,
-}
-
-impl Wakes {
-    pub(crate) fn queue(&mut self, queue: &str) {
-        if !self.queues.contains(queue) {
-            self.queues.insert(queue.to_owned());
-        }
-    }
-
-    pub(crate) fn cancel(&mut self) {
-        self.is_cancel = true;
-    }
-
-    /// To other nodes, when the transaction commits.
-    pub(crate) async fn announce(
-        &self,
-        transaction: &DatabaseTransaction,
-        kind: DatabaseKind,
-    ) -> Result<(), DbErr> {
-        if kind == DatabaseKind::Sqlite {
-            return Ok(());
-        }
-        let cancel = self.is_cancel.then_some(CANCEL);
-        for payload in self.queues.iter().map(String::as_str).chain(cancel) {
-            let notify = Statement::from_sql_and_values(
-                transaction.get_database_backend(),
-                "SELECT pg_notify($1, $2)",
-                [CHANNEL.into(), payload.into()],
-            );
-            transaction.query_one_raw(notify).await?;
-        }
-        Ok(())
-    }
-
-    /// This process, once it is committed.
-    pub(crate) fn wake(&self, woken: &watch::Sender<Wake>) {
-        if !self.queues.is_empty() || self.is_cancel {
-            woken.send_modify(|wake| {
-                wake.work += u64::from(!self.queues.is_empty());
-                wake.cancel += u64::from(self.is_cancel);
-            });
-        }
-    }
-}
 
 /// What was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,11 +95,4 @@ async fn listen_once(options: &PgConnectOptions, woken: &watch::Sender<Wake>) ->
         woken.send_modify(|wake| if is_cancel { wake.cancel += 1 } else { wake.work += 1 });
     }
     Ok(())
-}
-
-impl Wake {
-    fn all(&mut self) {
-        self.work += 1;
-        self.cancel += 1;
-    }
 }

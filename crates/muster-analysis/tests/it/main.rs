@@ -1,10 +1,14 @@
 //! The tests of muster-analysis through its public face.
 
+mod churn;
+mod commits;
 mod deletable;
 mod facts;
 mod health;
+mod history;
 mod hostile;
 mod manifests;
+mod people;
 mod project_meta;
 mod project_type;
 mod readiness;

@@ -1,14 +1,15 @@
 //! Pure analysis: trees of files in, facts, scores and recommendations out.
 //!
 //! Knows no disk, no clock, no network: files come through [`muster_model::SourceTree`], the time and what git says
-//! through [`muster_model::analysis::Context`]. The same input always gives the same answer. [`history`]
-//! does the same with commits that are stored.
+//! through [`muster_model::analysis::Context`]. The same input always gives the same answer. [`history`] and [`alerting`]
+//! do the same with commits that are stored.
 
 #![expect(
     clippy::case_sensitive_file_extension_comparisons,
     reason = "the layout puts every path in lower case, once, before anything compares endings"
 )]
 
+pub mod alerting;
 pub mod history;
 
 mod analyze;

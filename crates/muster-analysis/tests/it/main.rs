@@ -1,5 +1,6 @@
 //! The tests of muster-analysis through its public face.
 
+mod alerting;
 mod churn;
 mod commits;
 mod deletable;

@@ -1,14 +1,19 @@
 //! Pure analysis: trees of files in, facts, scores and recommendations out.
 //!
 //! Knows no disk, no clock, no network: files come through [`muster_model::SourceTree`], the time and what git says
-//! through [`muster_model::analysis::Context`]. The same input always gives the same answer.
+//! through [`muster_model::analysis::Context`]. The same input always gives the same answer. [`history`] and [`alerting`]
+//! do the same with commits that are stored.
 
 #![expect(
     clippy::case_sensitive_file_extension_comparisons,
     reason = "the layout puts every path in lower case, once, before anything compares endings"
 )]
 
+pub mod alerting;
+pub mod history;
+
 mod analyze;
+mod calendar;
 mod deletable;
 mod health;
 mod imports;
@@ -17,6 +22,7 @@ mod licence;
 mod lock_file;
 mod manifest;
 mod marker;
+mod number;
 mod project_meta;
 mod project_type;
 mod readiness;

@@ -1,7 +1,8 @@
 //! Small words: counts with their plural and lists as people write them. Nothing of the domain.
 
 /// `1 stash`, `2 stashes`.
-pub(crate) fn count(number: u32, one: &str, many: &str) -> String {
+pub(crate) fn count(number: impl Into<u64>, one: &str, many: &str) -> String {
+    let number: u64 = number.into();
     format!("{number} {}", if number == 1 { one } else { many })
 }
 

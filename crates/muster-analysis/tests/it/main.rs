@@ -1,10 +1,15 @@
 //! The tests of muster-analysis through its public face.
 
+mod alerting;
+mod churn;
+mod commits;
 mod deletable;
 mod facts;
 mod health;
+mod history;
 mod hostile;
 mod manifests;
+mod people;
 mod project_meta;
 mod project_type;
 mod readiness;

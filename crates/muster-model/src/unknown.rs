@@ -37,11 +37,17 @@ pub enum UnknownReason {
     NoRepository,
     /// No e-mail address or account is known to be the person's own.
     NoIdentity,
+    /// No forge's API is asked for this host.
+    NoForge,
+    /// It is being worked on.
+    InProgress,
+    /// More is learned at a higher level.
+    LevelFacts,
 }
 
 impl UnknownReason {
     /// Every reason, for the documentation and its test.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Bare,
         Self::NoCommits,
         Self::Detached,
@@ -55,6 +61,9 @@ impl UnknownReason {
         Self::RepositoryError,
         Self::NoRepository,
         Self::NoIdentity,
+        Self::NoForge,
+        Self::InProgress,
+        Self::LevelFacts,
     ];
 
     /// The word used in the API.
@@ -73,6 +82,9 @@ impl UnknownReason {
             Self::RepositoryError => "repository_error",
             Self::NoRepository => "no_repository",
             Self::NoIdentity => "no_identity",
+            Self::NoForge => "no_forge",
+            Self::InProgress => "in_progress",
+            Self::LevelFacts => "level_facts",
         }
     }
 }

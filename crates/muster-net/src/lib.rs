@@ -7,5 +7,5 @@ mod tls;
 mod webhook;
 
 pub use resolve::{ResolveError, literal, resolve};
-pub use server::{Server, ServerError};
+pub use server::{Call, Server, ServerError, Verb};
 pub use webhook::{DeliveryError, Webhook, WebhookError};

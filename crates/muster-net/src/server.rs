@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use muster_model::redact::without_passwords;
-use reqwest::{Client, Method, Url, redirect::Policy};
+use reqwest::{Client, Method, RequestBuilder, Url, redirect::Policy};
 use serde_json::Value;
 
 use crate::tls;
@@ -53,6 +53,47 @@ pub enum ServerError {
     },
 }
 
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// To be told something.
+    Get,
+    /// That something is done.
+    Post,
+    /// That something goes.
+    Delete,
+}
+
+impl Verb {
+    fn method(self) -> Method {
+        match self {
+            Self::Get => Method::GET,
+            Self::Post => Method::POST,
+            Self::Delete => Method::DELETE,
+        }
+    }
+}
+
+/// A request below `/api/v1`.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// What is asked for.
+    pub verb: Verb,
+    /// Segments of the path.
+    pub path: &'a [&'a str],
+    /// Parameters.
+    pub query: &'a [(&'a str, &'a str)],
+    /// A document.
+    pub body: Option<&'a Value>,
+}
+
+impl<'a> Call<'a> {
+    /// Without parameters and document.
+    pub fn new(verb: Verb, path: &'a [&'a str]) -> Self {
+        Self { verb, path, query: &[], body: None }
+    }
+}
+
 /// A running muster.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -92,12 +133,33 @@ impl Server {
         self.ask(Method::POST, path, query).await
     }
 
+    /// Asks for something about a thing whose name may hold any character: each part of the path is one segment. `null`
+    /// where the answer has no content.
+    pub async fn call(&self, call: Call<'_>) -> Result<Value, ServerError> {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.clear().extend(["api", "v1"]).extend(call.path);
+        }
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(call.query);
+        }
+        let mut request = self.client.request(call.verb.method(), url);
+        if let Some(body) = call.body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        self.send(request).await
+    }
+
     async fn ask(&self, method: Method, path: &str, query: &[(&str, &str)]) -> Result<Value, ServerError> {
         let mut url = self.base.clone();
         url.set_path(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
+        self.send(self.client.request(method, url)).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Value, ServerError> {
         let unreachable = |error: reqwest::Error| {
             let mut reason = error.without_url().to_string();
             if reason.is_empty() {
@@ -105,7 +167,7 @@ impl Server {
             }
             ServerError::Unreachable { address: self.base.to_string(), reason }
         };
-        let mut response = self.client.request(method, url).send().await.map_err(unreachable)?;
+        let mut response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
@@ -113,6 +175,9 @@ impl Server {
                 return Err(self.strange("its answer has no end"));
             }
             bytes.extend_from_slice(&chunk);
+        }
+        if bytes.is_empty() && status.is_success() {
+            return Ok(Value::Null);
         }
         let answer: Value = serde_json::from_slice(&bytes)
             .map_err(|_| self.strange(&format!("status {status}, not JSON")))?;

@@ -30,8 +30,8 @@ mod stats;
 mod store;
 mod text;
 mod tx;
-mod watch;
 mod wake;
+mod watch;
 
 pub use audit::{AuditEntry, NewAudit};
 pub use config::{DatabaseKind, Migrate, StoreConfig};

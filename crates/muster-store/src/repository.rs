@@ -88,6 +88,16 @@ impl Store {
         self.read(async { query.all(self.reader()).await?.into_iter().map(from_row).collect() }).await
     }
 
+    /// Ids of all repositories, ordered.
+    pub async fn repository_ids(&self) -> Result<Vec<RepoId>, StoreError> {
+        let query = repository::Entity::find()
+            .select_only()
+            .column(repository::Column::Id)
+            .order_by_asc(repository::Column::Id)
+            .into_tuple::<String>();
+        self.read(async { query.all(self.reader()).await?.iter().map(|id| text::parse(id)).collect() }).await
+    }
+
     /// Repositories by number, from after one on, `limit` at most: all, or those in one state, or watched by one person.
     pub async fn repository_list(
         &self,

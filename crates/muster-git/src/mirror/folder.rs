@@ -187,7 +187,8 @@ impl Mirrors {
         &self.git
     }
 
-    pub(super) fn root(&self) -> &Path {
+    /// The folder of all mirrors.
+    pub fn root(&self) -> &Path {
         &self.root
     }
 

@@ -80,6 +80,23 @@ impl Store {
         self.read(async { self.job_records(query.all(self.reader()).await?).await }).await
     }
 
+    /// The jobs about any of these that are not over, newest first. One statement for each thousand.
+    pub async fn jobs_unfinished(&self, subjects: &[String]) -> Result<Vec<JobRecord>, StoreError> {
+        const SUBJECTS: usize = 1000;
+        let states = JobState::ALL.into_iter().filter(|state| !state.is_over()).map(JobState::as_str);
+        let states: Vec<_> = states.collect();
+        let mut records = Vec::new();
+        for subjects in subjects.chunks(SUBJECTS) {
+            let query = Entity::find()
+                .filter(Column::Subject.is_in(subjects))
+                .filter(Column::State.is_in(states.iter().copied()))
+                .order_by_desc(Column::Id);
+            let found = self.read(async { self.job_records(query.all(self.reader()).await?).await }).await?;
+            records.extend(found);
+        }
+        Ok(records)
+    }
+
     /// A job with its lines.
     pub async fn job(&self, id: JobId) -> Result<Option<JobDetail>, StoreError> {
         self.read(async {

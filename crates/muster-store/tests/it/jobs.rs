@@ -1,4 +1,6 @@
 //! Jobs from being asked for to being begun: order, keys, leases, fencing, rescue. On both databases.
+//!
+//! Long because a job's life is one story, and each case needs what those before it have shown.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 

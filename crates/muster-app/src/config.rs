@@ -122,3 +122,76 @@ pub struct RegistryConfig {
     /// Seconds between two looks at its content, besides events.
     pub check_seconds: u64,
 }
+
+/// `[mirror]`: copies of remote repositories, and what may be reached to make them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MirrorConfig {
+    /// Folder of the copies; empty = mirrors in the data folder.
+    pub folder: PathBuf,
+    /// Bytes that they may take together; 0 = each is removed when it was processed; negative = a fifth of the disk, at
+    /// least 5 GiB.
+    pub quota_bytes: i64,
+    /// How remotes may be reached: https, http, ssh, git.
+    pub schemes: Vec<String>,
+    /// Private, loopback and link-local addresses may be reached too.
+    pub allow_private: bool,
+    /// Seconds after which a clone or fetch is given up.
+    pub timeout_seconds: u64,
+    /// Seconds without a byte after which the other side counts as stalled.
+    pub stall_seconds: u64,
+    /// Bytes of one copy.
+    pub max_bytes: u64,
+}
+
+/// `[backfill]`: how much of a history is read.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackfillConfig {
+    /// Days back from now.
+    pub days: u32,
+    /// Newest commits that are read even if they are older.
+    pub at_least: u32,
+    /// Commits that are read at most.
+    pub at_most: u32,
+}
+
+/// `[watchlist]`: how often remotes are asked for news.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatchlistConfig {
+    /// Hours between two looks at a repository.
+    pub poll_hours: u32,
+    /// The same for one with a commit in the last week.
+    pub poll_active_hours: u32,
+    /// The same for one without a commit in the last half year.
+    pub poll_dormant_hours: u32,
+}
+
+/// `[jobs]`: work in the background.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobsConfig {
+    /// Jobs at the same time that wait for the network.
+    pub network: usize,
+    /// Jobs at the same time that keep a processor busy.
+    pub analysis: usize,
+    /// Network jobs at the same time for one host.
+    pub per_host: usize,
+    /// Seconds after which the jobs of a process that died go to another.
+    pub lease_seconds: u64,
+    /// Jobs of each queue that are kept after they were completed.
+    pub keep_completed: u64,
+    /// The same for those that failed or were cancelled.
+    pub keep_failed: u64,
+}
+
+/// `[webhook]`: one address that is told when a watched repository is ready, failed for good, or raised an alert.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookConfig {
+    /// Where to; empty = nobody.
+    pub url: String,
+    /// `whsec_` and the key in base64, by which the receiver knows that it was us.
+    pub secret: String,
+}

@@ -11,6 +11,15 @@ use crate::{caches::DataTypes, events::EventHub, known::Known};
 /// Ten bytes of chance, for ids.
 pub type Chance = Arc<dyn Fn() -> [u8; 10] + Send + Sync>;
 
+/// Who hears of news besides those who listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// Nobody.
+    Kept,
+    /// A webhook.
+    Delivered,
+}
+
 /// What muster stands on.
 #[derive(Clone)]
 pub struct Context(Arc<Parts>);
@@ -33,14 +42,29 @@ pub struct Parts {
     pub events: EventHub,
     /// What is known of this node's projects besides their documents.
     pub known: Known,
+    /// Somebody is told of news by a webhook.
+    pub has_webhook: bool,
 }
 
 impl Context {
     /// Puts the handles together.
     pub fn new(store: Store, cache: Cache, clock: Arc<dyn Clock>, chance: Chance, node: NodeId) -> Self {
+        Self::with_news(store, cache, clock, chance, node, News::Kept)
+    }
+
+    /// The same, and says whether a webhook is to be told of news.
+    pub fn with_news(
+        store: Store,
+        cache: Cache,
+        clock: Arc<dyn Clock>,
+        chance: Chance,
+        node: NodeId,
+        news: News,
+    ) -> Self {
+        let has_webhook = news == News::Delivered;
         let types = DataTypes::of(&cache);
         let (events, known) = (EventHub::default(), Known::default());
-        Self(Arc::new(Parts { store, cache, types, clock, chance, node, events, known }))
+        Self(Arc::new(Parts { store, cache, types, clock, chance, node, events, known, has_webhook }))
     }
 
     pub(crate) fn new_repo_id(&self) -> RepoId {

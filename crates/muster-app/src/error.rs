@@ -23,6 +23,14 @@ pub enum AppError {
         /// What was asked for.
         query: String,
     },
+    /// Something else than a repository is not there.
+    #[error("there is no {what} '{query}'")]
+    NoSuch {
+        /// What was looked for: `job`, `queue`, `watch`.
+        what: &'static str,
+        /// By what.
+        query: String,
+    },
     /// Several repositories have that name.
     #[error("'{query}' could be any of {}", .candidates.join(", "))]
     Ambiguous {

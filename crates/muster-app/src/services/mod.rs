@@ -3,8 +3,10 @@
 pub mod attention;
 pub mod changes;
 pub mod doable;
+pub mod jobs;
 pub mod matching;
 pub mod portfolio;
 pub mod registry;
 pub mod scan;
+pub mod watchlist;
 pub mod words;

@@ -1,0 +1,187 @@
+//! Writes what is added to the watchlist. One task takes all requests that wait and stores them by one transaction; those
+//! that arrive meanwhile are the next one's. So a hundred at once cost a few commits, and each is answered when its own
+//! is on disk.
+
+use muster_model::{RemoteUrl, RepoId, Repository, Timestamp, WatchId, alert::Watch};
+use muster_store::{NewRepository, NewWatch, Priority, StoreError, Tx};
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    context::Context,
+    error::AppError,
+    jobs::{
+        entry::{begin_again, steps, told},
+        requests::{self, Urgency},
+    },
+};
+
+use super::{SOMEBODY, WatchRequest, noted};
+
+/// Requests of one transaction, which then takes some milliseconds.
+const BATCH: usize = 64;
+/// Requests that may wait; the next one waits for a place.
+const WAITING: usize = 4096;
+
+/// What became of a request.
+#[derive(Debug, Clone)]
+pub struct Added {
+    /// The repository as it is stored.
+    pub repository: Repository,
+    /// The person's watch.
+    pub watch: Watch,
+    /// The repository was not there before.
+    pub is_new: bool,
+}
+
+struct Pending {
+    url: RemoteUrl,
+    request: WatchRequest,
+    answer: oneshot::Sender<Result<Added, AppError>>,
+}
+
+/// Hands requests to the task.
+#[derive(Clone)]
+pub(super) struct Adder {
+    sender: mpsc::Sender<Pending>,
+}
+
+impl Adder {
+    pub(super) fn start(context: Context) -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        tokio::spawn(write_all(context, receiver));
+        Self { sender }
+    }
+
+    pub(super) async fn add(&self, url: RemoteUrl, request: WatchRequest) -> Result<Added, AppError> {
+        let stopping =
+            || AppError::Unavailable { what: "the watchlist", reason: "muster is stopping".to_owned() };
+        let (answer, answered) = oneshot::channel();
+        self.sender.send(Pending { url, request, answer }).await.map_err(|_| stopping())?;
+        answered.await.map_err(|_| stopping())?
+    }
+}
+
+async fn write_all(context: Context, mut receiver: mpsc::Receiver<Pending>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while receiver.recv_many(&mut batch, BATCH).await > 0 {
+        let written = Box::pin(write(&context, &batch)).await.map_err(AppError::from);
+        match written {
+            Ok(added) => {
+                for (pending, added) in batch.drain(..).zip(added) {
+                    // Whoever asked may have gone: it is stored all the same.
+                    let _ = pending.answer.send(Ok(added));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, requests = batch.len(), "what was added to the watchlist could not be stored");
+                for pending in batch.drain(..) {
+                    let _ = pending.answer.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+}
+
+async fn write(context: &Context, batch: &[Pending]) -> Result<Vec<Added>, StoreError> {
+    let now = context.clock.now();
+    let repositories: Vec<_> = batch.iter().map(|pending| new_repository(context, pending)).collect();
+    let mut tx = context.store.begin(Priority::Interactive).await?;
+    let mut repositories = tx.repository_add(&repositories, now).await?;
+    let watches: Vec<_> = batch
+        .iter()
+        .zip(&repositories)
+        .map(|(pending, added)| new_watch(context, pending, added.repository.id))
+        .collect();
+    let watches = tx.watch_add(&watches, now).await?;
+    let mut jobs = Vec::new();
+    for (pending, added) in batch.iter().zip(&mut repositories) {
+        let repository = &mut added.repository;
+        if added.is_new {
+            jobs.push(requests::setup(context, repository, Urgency::Added));
+            told(&mut tx, repository, "repository.added");
+        } else if let Some(changed) = change(&mut tx, pending, repository, now).await? {
+            *repository = changed;
+            jobs.push(requests::setup(context, repository, Urgency::Added));
+        }
+    }
+    for (added, watch) in repositories.iter().zip(&watches) {
+        if watch.is_new {
+            let detail = json!({ "url": added.repository.url.to_string(), "is_new": added.is_new });
+            let noted = noted(context, &watch.watch.added_by, "watch.add", &added.repository, detail);
+            tx.audit_add(&noted).await?;
+        }
+    }
+    tx.job_enqueue(&jobs).await?;
+    tx.commit().await?;
+    let added = repositories.into_iter().zip(watches);
+    Ok(added
+        .map(|(added, watch)| Added {
+            repository: added.repository,
+            watch: watch.watch,
+            is_new: added.is_new,
+        })
+        .collect())
+}
+
+/// A repository that is there already takes a person's word for category and tags, and learns more if more is asked for.
+/// Answers it if there is work to do.
+async fn change(
+    tx: &mut Tx,
+    pending: &Pending,
+    repository: &mut Repository,
+    now: Timestamp,
+) -> Result<Option<Repository>, StoreError> {
+    let request = &pending.request;
+    let is_deeper = request.level.is_some_and(|level| level > repository.level);
+    let has_words = request.category.is_some() || request.tags.is_some();
+    if !is_deeper && !has_words {
+        return Ok(None);
+    }
+    let Some(mut current) = tx.repository(repository.id).await? else { return Ok(None) };
+    let before = current.clone();
+    if let Some(category) = request.category {
+        current.category = Some(category);
+    }
+    if let Some(tags) = &request.tags {
+        current.tags.clone_from(tags);
+        current.tags.sort();
+        current.tags.dedup();
+    }
+    if let Some(level) = request.level.filter(|&level| level > current.level) {
+        current.level = level;
+        begin_again(&mut current, now);
+    }
+    if current == before {
+        return Ok(None);
+    }
+    current.updated_at = now;
+    tx.repository_put(&current).await?;
+    told(tx, &current, "repository.changed");
+    *repository = current.clone();
+    Ok(is_deeper.then_some(current))
+}
+
+fn new_repository(context: &Context, pending: &Pending) -> NewRepository {
+    let request = &pending.request;
+    let level = request.level.unwrap_or(muster_model::repository::Level::History);
+    NewRepository {
+        id: RepoId::new(context.clock.now(), (context.chance)()),
+        url: pending.url.clone(),
+        level,
+        steps: steps(level),
+        category: request.category,
+        tags: request.tags.clone().unwrap_or_default(),
+    }
+}
+
+fn new_watch(context: &Context, pending: &Pending, repository: RepoId) -> NewWatch {
+    let request = &pending.request;
+    NewWatch {
+        id: WatchId::new(context.clock.now(), (context.chance)()),
+        repository,
+        added_by: request.added_by.clone().unwrap_or_else(|| SOMEBODY.to_owned()),
+        notes: request.notes.clone(),
+        alerts: request.alerts.clone(),
+    }
+}

@@ -1,0 +1,105 @@
+//! What is done in the background. A kind of job is one file here and one line below; the engine that runs them is
+//! muster-jobs. Handlers are called again after a crash, late, or for what is gone, and come to the same end.
+
+mod commit_backfill;
+pub(crate) mod entry;
+mod news;
+mod remote;
+mod repository_setup;
+pub mod requests;
+mod watchlist_cleanup;
+mod webhook_delivery;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use muster_git::mirror::{MirrorError, Mirrors};
+use muster_jobs::{Job, QueueConfig, Registry, RunnerConfig};
+use muster_model::{AddressPolicy, Timestamp};
+use muster_net::Webhook;
+use muster_store::{Priority, job::Retention};
+
+use crate::{
+    config::{BackfillConfig, JobsConfig, MirrorConfig, WatchlistConfig},
+    context::Context,
+    error::AppError,
+};
+
+use commit_backfill::CommitBackfill;
+use remote::Remotes;
+use repository_setup::RepositorySetup;
+use requests::{QUEUE_ANALYSIS, QUEUE_NETWORK, QUEUE_UPKEEP};
+use watchlist_cleanup::WatchlistCleanup;
+use webhook_delivery::WebhookDelivery;
+
+/// What the jobs stand on besides the context.
+pub struct JobParts {
+    /// The folder of copies; made if it is not there.
+    pub folder: PathBuf,
+    /// Which addresses may be reached.
+    pub policy: AddressPolicy,
+    /// Who is told.
+    pub webhook: Option<Webhook>,
+    /// `[mirror]`
+    pub mirror: MirrorConfig,
+    /// `[backfill]`
+    pub backfill: BackfillConfig,
+    /// `[watchlist]`
+    pub watchlist: WatchlistConfig,
+}
+
+/// All kinds of jobs, by name.
+pub fn registry(context: &Context, parts: JobParts) -> Result<Registry, AppError> {
+    let JobParts { folder, policy, webhook, mirror, backfill, watchlist } = parts;
+    let away = |error: MirrorError| AppError::Unavailable {
+        what: "the folder of mirrors",
+        reason: error.to_string(),
+    };
+    let mirrors = Arc::new(Mirrors::open(&folder).map_err(away)?);
+    let clock = Arc::clone(&context.clock);
+    let remotes = Remotes::new(Arc::clone(&mirrors), policy, &mirror, &backfill, clock);
+    let context = || context.clone();
+    let kinds: [Arc<dyn Job>; 4] = [
+        Arc::new(CommitBackfill {
+            context: context(),
+            remotes: remotes.clone(),
+            watchlist: watchlist.clone(),
+        }),
+        Arc::new(RepositorySetup { context: context(), remotes, watchlist }),
+        Arc::new(WatchlistCleanup { context: context(), mirrors, quota_bytes: mirror.quota_bytes }),
+        Arc::new(WebhookDelivery { context: context(), webhook }),
+    ];
+    Ok(Registry::new(kinds))
+}
+
+/// The queues and their limits, as the configuration wants them.
+pub fn runner_config(config: &JobsConfig, grace: Duration) -> RunnerConfig {
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX).max(1);
+    let lease = Duration::from_secs(config.lease_seconds.max(3));
+    RunnerConfig {
+        queues: vec![
+            QueueConfig {
+                group_limit: Some(number(config.per_host)),
+                ..QueueConfig::new(QUEUE_NETWORK, number(config.network))
+            },
+            QueueConfig::new(QUEUE_ANALYSIS, number(config.analysis)),
+            QueueConfig::new(QUEUE_UPKEEP, 1),
+        ],
+        lease,
+        heartbeat: lease / 3,
+        rescue: lease / 3,
+        retention: Retention { completed: config.keep_completed, discarded: config.keep_failed },
+        // Clones and readings take seconds to hours: each is claimed when it can begin.
+        ahead: 0,
+        grace,
+        ..RunnerConfig::default()
+    }
+}
+
+/// Asks for what is done at start and once a day.
+pub async fn begin_upkeep(context: &Context) -> Result<(), AppError> {
+    let mut tx = context.store.begin(Priority::Background).await?;
+    tx.job_schedule_put(&[requests::cleanup_schedule(Timestamp::UNIX_EPOCH)]).await?;
+    tx.job_enqueue(&[requests::cleanup(context)]).await?;
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,215 @@
+//! Reads the commits of a copy that are not stored yet, stores them in batches, and works out what follows from them. A
+//! run that was broken off goes on where it stopped: what is stored is not read again, unless people are now called by
+//! another `.mailmap`.
+
+use std::{collections::HashSet, num::NonZeroUsize, ops::ControlFlow, time::Duration};
+
+use futures_util::future::BoxFuture;
+use muster_git::mirror::{self, Listing, Mirror};
+use muster_jobs::{Job, JobFailure, JobRun};
+use muster_model::{
+    Commit, Repository,
+    history::HistoryFacts,
+    job::JobRecord,
+    repository::{Backfilled, Processing},
+};
+use muster_store::{Priority, StoreError, Tx};
+use tokio::sync::mpsc;
+
+use crate::{config::WatchlistConfig, context::Context};
+
+use super::{
+    entry::{self, told},
+    news,
+    remote::Remotes,
+    requests::{self, COMMIT_BACKFILL, QUEUE_ANALYSIS},
+};
+
+/// Batches that wait to be stored.
+const WAITING: usize = 8;
+/// Commits that are read at once when everything is looked at.
+const PAGE: u64 = 500;
+/// Processes that read one history.
+const PROCESSES: NonZeroUsize = NonZeroUsize::new(2).expect("not 0");
+
+/// See the module.
+pub(super) struct CommitBackfill {
+    pub(super) context: Context,
+    pub(super) remotes: Remotes,
+    pub(super) watchlist: WatchlistConfig,
+}
+
+impl Job for CommitBackfill {
+    fn kind(&self) -> &'static str {
+        COMMIT_BACKFILL
+    }
+
+    fn queue(&self) -> &'static str {
+        QUEUE_ANALYSIS
+    }
+
+    fn time_limit(&self) -> Duration {
+        self.remotes.time_limit()
+    }
+
+    fn run<'a>(&'a self, run: &'a JobRun) -> BoxFuture<'a, Result<(), JobFailure>> {
+        Box::pin(async move {
+            let done = self.backfill(run).await;
+            entry::noted(&self.context, run, "commits", done).await
+        })
+    }
+
+    fn given_up<'a>(
+        &'a self,
+        tx: &'a mut Tx,
+        job: &'a JobRecord,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(entry::give_up(&self.context, tx, job, reason))
+    }
+}
+
+impl CommitBackfill {
+    async fn backfill(&self, run: &JobRun) -> Result<(), JobFailure> {
+        let context = &self.context;
+        let Some(repository) = entry::subject(context, run).await? else { return Ok(()) };
+        let Some(tip) = repository.refs.as_ref().and_then(|refs| refs.head.clone()) else { return Ok(()) };
+        let window = self.remotes.window();
+        let mirror = self.remotes.mirror(run, &repository, &tip, window).await?;
+        let limits = self.remotes.limits();
+        let (mirror, listing) = self
+            .remotes
+            .with_git(run, move |watch| {
+                let listing = mirror::list(&mirror, &window, &limits, watch)?;
+                Ok((mirror, listing))
+            })
+            .await?;
+        let before = repository.backfilled.as_ref();
+        let has_same_names = before.is_none_or(|before| before.mailmap == listing.mailmap);
+        let stored = context.store.commit_ids(repository.number).await?;
+        let todo: Vec<String> =
+            listing.ids.iter().filter(|id| !has_same_names || !stored.contains(*id)).cloned().collect();
+        self.store_commits(run, &repository, mirror, &listing, todo).await?;
+        self.finish(run, &repository, listing, stored).await?;
+        self.remotes.processed(&repository).await;
+        Ok(())
+    }
+
+    /// Reads in one thread, stores in another: neither waits for the other while there is room between them.
+    async fn store_commits(
+        &self,
+        run: &JobRun,
+        repository: &Repository,
+        mirror: Mirror,
+        listing: &Listing,
+        todo: Vec<String>,
+    ) -> Result<(), JobFailure> {
+        if todo.is_empty() {
+            return Ok(());
+        }
+        let total = u64::try_from(todo.len()).ok();
+        let (sender, mut batches) = mpsc::channel::<Vec<Commit>>(WAITING);
+        let (limits, mailmap) = (self.remotes.limits(), listing.mailmap.clone());
+        let reading = self.remotes.with_git(run, move |watch| {
+            let mut sink = |batch| match sender.blocking_send(batch) {
+                Ok(()) => ControlFlow::Continue(()),
+                // Storing failed: that is what is told.
+                Err(_) => ControlFlow::Break(()),
+            };
+            mirror::read_commits(&mirror, &todo, mailmap.as_deref(), PROCESSES, &limits, watch, &mut sink)
+        });
+        // Owns the receiver: if storing fails the reader finds nobody to send to, and stops.
+        let number = repository.number;
+        let storing = async move {
+            let mut done = 0;
+            while let Some(batch) = batches.recv().await {
+                let mut tx = run.begin(Priority::Background).await?;
+                tx.commits_put(number, &batch).await?;
+                tx.commit().await?;
+                done += batch.len() as u64;
+                run.progress(done, total, "commits", "storing commits");
+            }
+            Ok::<_, JobFailure>(())
+        };
+        let (read, stored) = tokio::join!(reading, storing);
+        stored.and(read)
+    }
+
+    /// Works out what follows, and ends the processing.
+    async fn finish(
+        &self,
+        run: &JobRun,
+        seen: &Repository,
+        listing: Listing,
+        stored_before: HashSet<String>,
+    ) -> Result<(), JobFailure> {
+        let context = &self.context;
+        let listed: HashSet<&str> = listing.ids.iter().map(String::as_str).collect();
+        let commits = self.all_commits(seen.number).await?;
+        // What is younger than the listing reaches and not in it: the branch was rewritten.
+        let (kept, gone): (Vec<Commit>, Vec<Commit>) = commits.into_iter().partition(|commit| {
+            listed.contains(commit.id.as_str())
+                || listing.cut_off.is_some_and(|cut_off| commit.committer.at < cut_off)
+        });
+        let now = context.clock.now();
+        let (kept, facts) = crate::blocking::blocking("working out a history", move || {
+            let facts = muster_analysis::history::derive(&kept, now);
+            (kept, facts)
+        })
+        .await
+        .map_err(|error| JobFailure::Retry(error.to_string()))?;
+        let old_tip = seen.backfilled.as_ref().map(|before| before.tip.as_str());
+        let findings = news::Findings {
+            is_first: old_tip.is_none(),
+            is_rewritten: old_tip.is_some_and(|tip| gone.iter().any(|commit| commit.id == tip)),
+            tip: &listing.tip,
+            commits: &kept,
+            stored_before: &stored_before,
+        };
+        let watches = context.store.watches(&[seen.id]).await?;
+        let alerts = news::judge(context, &watches, &findings);
+
+        let mut tx = run.begin(Priority::Background).await?;
+        let Some(mut repository) = tx.repository(seen.id).await? else { return Ok(()) };
+        let ids: Vec<String> = gone.into_iter().map(|commit| commit.id).collect();
+        tx.commits_forget(seen.number, &ids).await?;
+        let was_ready = repository.processing == Processing::Ready;
+        take_facts(&mut repository, &facts, &listing);
+        entry::set_ready(&mut repository, now);
+        tx.history_put(seen.id, now, &facts).await?;
+        tx.repository_put(&repository).await?;
+        tx.job_schedule_put(&[entry::schedule(context, &self.watchlist, &repository)]).await?;
+        told(&mut tx, &repository, "repository.ready");
+        if !was_ready {
+            news::enqueue(context, &mut tx, &repository, news::READY).await?;
+        }
+        news::raise(context, &mut tx, &repository, alerts).await?;
+        tx.job_enqueue(&[requests::cleanup_soon(context)]).await?;
+        Ok(run.complete_in(tx).await?)
+    }
+
+    async fn all_commits(&self, repository: i64) -> Result<Vec<Commit>, StoreError> {
+        let (mut commits, mut place) = (Vec::new(), None);
+        loop {
+            let page = self.context.store.commits_page(repository, place.as_ref(), PAGE).await?;
+            commits.extend(page.commits);
+            place = page.next;
+            if place.is_none() {
+                return Ok(commits);
+            }
+        }
+    }
+}
+
+fn take_facts(repository: &mut Repository, facts: &HistoryFacts, listing: &Listing) {
+    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    repository.backfilled = Some(Backfilled {
+        tip: listing.tip.clone(),
+        cut_off: listing.cut_off,
+        mailmap: listing.mailmap.clone(),
+    });
+    repository.commits = number(facts.commits);
+    repository.last_commit_at = facts.last_at;
+    repository.activity_score = facts.activity.as_ref().map(|activity| activity.score.into());
+    repository.bus_factor = facts.bus_factor.as_ref().map(|factor| number(factor.people));
+}

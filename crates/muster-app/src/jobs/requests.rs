@@ -1,0 +1,124 @@
+//! How the jobs of a watched repository are asked for: kind, queue, key, and with whom they share a budget. Here, apart
+//! from the jobs themselves, because whoever asks need not know what they stand on.
+
+use muster_model::{JobId, Repository, job};
+use muster_store::job::{JobSchedule, NewJob, ScheduleTime};
+use serde_json::json;
+
+use crate::context::Context;
+
+/// Kind: look at the remote, and copy it if something is new.
+pub const REPOSITORY_SETUP: &str = "repository-setup";
+/// Kind: read the commits of the copy.
+pub const COMMIT_BACKFILL: &str = "commit-backfill";
+/// Kind: tell the webhook.
+pub const WEBHOOK_DELIVERY: &str = "webhook-delivery";
+/// Kind: commits of repositories that are gone.
+pub const WATCHLIST_CLEANUP: &str = "watchlist-cleanup";
+
+/// Queue of what waits for other machines.
+pub const QUEUE_NETWORK: &str = "network";
+/// Queue of what keeps a processor busy.
+pub const QUEUE_ANALYSIS: &str = "analysis";
+/// Queue of what is quickly done.
+pub const QUEUE_UPKEEP: &str = "upkeep";
+
+/// For whom something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Somebody asked for just this one.
+    Asked,
+    /// It is new.
+    Added,
+    /// Its time has come.
+    Scheduled,
+}
+
+impl Urgency {
+    fn priority(self) -> u8 {
+        match self {
+            Self::Asked => job::PRIORITY_FIRST,
+            Self::Added => job::PRIORITY_DEFAULT,
+            Self::Scheduled => job::PRIORITY_LAST,
+        }
+    }
+}
+
+/// The key by which two requests to set up one repository are the same.
+pub fn setup_key(repository: &Repository) -> String {
+    format!("{REPOSITORY_SETUP}:{}", repository.id)
+}
+
+/// Looks at the remote, and does whatever is missing.
+pub fn setup(context: &Context, repository: &Repository, urgency: Urgency) -> NewJob {
+    NewJob {
+        priority: urgency.priority(),
+        unique_key: Some(setup_key(repository)),
+        // Hosts take turns, so that one with a thousand repositories does not keep the others waiting.
+        group: Some(repository.url.host().to_owned()),
+        ..about(context, repository, REPOSITORY_SETUP, QUEUE_NETWORK)
+    }
+}
+
+/// Reads the commits that are new in the copy.
+pub fn backfill(context: &Context, repository: &Repository, priority: u8, parent: Option<JobId>) -> NewJob {
+    NewJob {
+        priority,
+        parent,
+        unique_key: Some(format!("{COMMIT_BACKFILL}:{}", repository.id)),
+        ..about(context, repository, COMMIT_BACKFILL, QUEUE_ANALYSIS)
+    }
+}
+
+fn about(context: &Context, repository: &Repository, kind: &'static str, queue: &'static str) -> NewJob {
+    let subject = repository.id.to_string();
+    let payload = json!({ "repository": subject });
+    let id = JobId::new(context.clock.now(), (context.chance)());
+    NewJob { subject: Some(subject), ..NewJob::new(id, kind, queue, payload) }
+}
+
+/// The id of the schedule by which a repository is looked at again.
+pub fn poll_key(repository: &Repository) -> String {
+    format!("poll:{}", repository.id)
+}
+
+/// Looks at the remote again and again.
+pub fn poll(repository: &Repository, time: ScheduleTime) -> JobSchedule {
+    let subject = repository.id.to_string();
+    let payload = json!({ "repository": subject });
+    JobSchedule {
+        subject: Some(subject),
+        priority: Urgency::Scheduled.priority(),
+        unique_key: Some(setup_key(repository)),
+        group: Some(repository.url.host().to_owned()),
+        ..JobSchedule::new(poll_key(repository), REPOSITORY_SETUP, QUEUE_NETWORK, payload, time)
+    }
+}
+
+/// Removes what a repository left behind.
+pub fn cleanup(context: &Context) -> NewJob {
+    let id = JobId::new(context.clock.now(), (context.chance)());
+    NewJob {
+        unique_key: Some(WATCHLIST_CLEANUP.to_owned()),
+        priority: job::PRIORITY_LAST,
+        ..NewJob::new(id, WATCHLIST_CLEANUP, QUEUE_UPKEEP, json!({}))
+    }
+}
+
+/// Does so when a few more copies may have come.
+pub fn cleanup_soon(context: &Context) -> NewJob {
+    const SOON: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+    let cleanup = cleanup(context);
+    NewJob { run_at: context.clock.now().checked_add(SOON).ok(), ..cleanup }
+}
+
+/// Does so once a day besides, and at start.
+pub fn cleanup_schedule(from: muster_model::Timestamp) -> JobSchedule {
+    const DAY: std::time::Duration = std::time::Duration::from_hours(24);
+    let time = ScheduleTime::Every { period: DAY, from };
+    JobSchedule {
+        unique_key: Some(WATCHLIST_CLEANUP.to_owned()),
+        priority: job::PRIORITY_LAST,
+        ..JobSchedule::new(WATCHLIST_CLEANUP, WATCHLIST_CLEANUP, QUEUE_UPKEEP, json!({}), time)
+    }
+}

@@ -198,7 +198,7 @@ impl From<AppError> for Problem {
         let detail = error.to_string();
         match error {
             AppError::RootUnreadable { .. } => Self::new(Code::Unavailable, detail),
-            AppError::NotFound { .. } => Self::new(Code::NotFound, detail),
+            AppError::NotFound { .. } | AppError::NoSuch { .. } => Self::new(Code::NotFound, detail),
             AppError::Ambiguous { candidates, .. } => {
                 let mut problem = Self::new(Code::Ambiguous, detail);
                 problem.more().candidates = candidates;

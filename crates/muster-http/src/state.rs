@@ -7,7 +7,9 @@ use std::{
 
 use muster_app::{
     Context,
-    actions::{execute::Executor, refresh::Keeper, registry::RegistryKeeper},
+    actions::{
+        execute::Executor, jobs::JobControl, refresh::Keeper, registry::RegistryKeeper, watchlist::Watchlist,
+    },
     follow::Followed,
     live::Live,
 };
@@ -32,6 +34,10 @@ pub struct Parts {
     pub registry: RegistryKeeper,
     /// What does something in repositories.
     pub executor: Executor,
+    /// What people do to watched repositories.
+    pub watchlist: Watchlist,
+    /// What people do to work in the background.
+    pub jobs: JobControl,
     /// What keeps it fresh.
     pub live: Live,
     /// Says when muster stops; event streams end then.

@@ -1,8 +1,12 @@
 //! The command line: what can be typed, with its help. Parsing does no I/O and decides nothing.
 
+mod served;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+pub(crate) use served::{CacheCommand, JobsCommand, WatchAddArgs, WatchCommand};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 fine, 1 failed, 2 usage or configuration, 4 some repository listed with an error, 130 interrupted.
@@ -75,6 +79,30 @@ pub(crate) enum Command {
     Cache {
         #[command(subcommand)]
         command: CacheCommand,
+        #[command(flatten)]
+        server: ServerFlag,
+    },
+    /// Remote repositories that a running server watches
+    Watch {
+        #[command(subcommand)]
+        command: WatchCommand,
+        #[command(flatten)]
+        server: ServerFlag,
+    },
+    /// Work that a running server does in the background
+    Jobs {
+        #[command(subcommand)]
+        command: JobsCommand,
+        #[command(flatten)]
+        server: ServerFlag,
+    },
+    /// What the alert settings of watched repositories found
+    Alerts {
+        /// Only of this repository: its id, number, owner/name or address
+        #[arg(long, value_name = "REPO")]
+        repo: Option<String>,
+        #[command(flatten)]
+        output: OutputArgs,
         #[command(flatten)]
         server: ServerFlag,
     },
@@ -217,26 +245,6 @@ pub(crate) struct ServerFlag {
     /// Address of the server [default: server.listen]
     #[arg(long, global = true, env = "MUSTER_SERVER", hide_env_values = true, value_name = "URL")]
     pub(crate) server: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum CacheCommand {
-    /// How well the cache serves, by type of data
-    Stats {
-        #[command(flatten)]
-        output: OutputArgs,
-    },
-    /// Forget what is cached: all of it, by tag, or by pattern
-    Clear {
-        /// Only what carries this tag, such as portfolio or project:repo_…
-        #[arg(long, value_name = "TAG", conflicts_with = "pattern")]
-        tag: Option<String>,
-        /// Only keys that match, such as 'http:/portfolio/*'
-        #[arg(long, value_name = "PATTERN")]
-        pattern: Option<String>,
-    },
-    /// Work out the answers that are asked for most
-    Warm,
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,12 +15,17 @@ use muster_app::{
     Context,
     actions::{
         execute::Executor,
+        jobs::JobControl,
         refresh::Keeper,
         registry::{OwnRoots, RegistryKeeper},
+        watchlist::{RemotePolicy, Watchlist},
     },
     caches,
-    config::{CacheSection, DatabaseConfig, RegistryConfig},
+    config::{CacheSection, DatabaseConfig, RegistryConfig, WebhookConfig},
+    context::News,
+    events::Event,
     follow,
+    jobs::{self, JobParts},
     live::Live,
     services::scan::{Detail, RelationChoices, ScanRequest},
     upkeep,
@@ -30,7 +35,9 @@ use muster_cache::{
     limiter::{LimitConfig, Limiter, Network, network},
 };
 use muster_http::{HostList, HttpState, Parts, config::RateLimitConfig, wire::SettingView};
+use muster_jobs::{ProgressListener, Registry, Runner};
 use muster_model::{Clock, NodeId, SystemClock};
+use muster_net::Webhook;
 use muster_store::{Migrate, Store, StoreConfig};
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -44,6 +51,8 @@ pub(crate) struct Composed {
     pub(crate) node_lock: File,
     /// What follows registry.json.
     pub(crate) registry_task: JoinHandle<()>,
+    /// What runs jobs; ends by itself when muster stops.
+    pub(crate) runner_task: JoinHandle<()>,
 }
 
 /// Puts everything together and starts what runs in the background.
@@ -61,7 +70,9 @@ pub(crate) async fn compose(
     let node = node_id(&data_dir, &*clock)?;
     let node_lock = lock_node(&data_dir)?;
     let cache = cache(&config.cache, &clock);
-    let context = Context::new(store.clone(), cache, Arc::clone(&clock), Arc::new(chance), node);
+    let webhook = webhook(&config.webhook)?;
+    let news = if webhook.is_some() { News::Delivered } else { News::Kept };
+    let context = Context::with_news(store.clone(), cache, Arc::clone(&clock), Arc::new(chance), node, news);
     let followed = follow::start(context.clone()).await?;
     let keeper = Keeper::load(context.clone(), scan_request(&config), Arc::clone(interrupt)).await?;
     // Before the first search: it says where to search.
@@ -70,9 +81,15 @@ pub(crate) async fn compose(
         RegistryKeeper::load(context.clone(), keeper.clone(), &registry_config(&config)?, roots, home)
             .await?;
     tokio::spawn(upkeep::run(context.clone()));
+    let policy = RemotePolicy::new(&config.mirror)?;
+    let kinds = kinds(&context, &config, &data_dir, &policy, webhook)?;
+    jobs::begin_upkeep(&context).await?;
+    let runner_task = run_jobs(&context, &config, kinds.clone(), stopped.clone());
     let live = Live::start(context.clone(), keeper.clone(), config.watch.clone());
     let registry_task = registry.follow(live.searcher());
     let state = HttpState::new(Parts {
+        watchlist: Watchlist::start(context.clone(), policy),
+        jobs: JobControl::new(context.clone(), kinds),
         executor: Executor::new(context.clone(), keeper.clone(), config.actions.clone()),
         context,
         followed,
@@ -90,7 +107,69 @@ pub(crate) async fn compose(
         started: Instant::now(),
         counters: muster_http::HttpCounters::default(),
     });
-    Ok(Composed { state, store, node_lock, registry_task })
+    Ok(Composed { state, store, node_lock, registry_task, runner_task })
+}
+
+fn webhook(config: &WebhookConfig) -> anyhow::Result<Option<Webhook>> {
+    if config.url.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Webhook::new(&config.url, &config.secret)?))
+}
+
+/// The kinds of jobs with what they stand on.
+fn kinds(
+    context: &Context,
+    config: &Config,
+    data_dir: &Path,
+    policy: &RemotePolicy,
+    webhook: Option<Webhook>,
+) -> anyhow::Result<Registry> {
+    let folder = &config.mirror.folder;
+    let folder =
+        if folder.as_os_str().is_empty() { data_dir.join("mirrors") } else { std::path::absolute(folder)? };
+    let parts = JobParts {
+        folder,
+        policy: policy.addresses,
+        webhook,
+        mirror: config.mirror.clone(),
+        backfill: config.backfill.clone(),
+        watchlist: config.watchlist.clone(),
+    };
+    Ok(jobs::registry(context, parts)?)
+}
+
+/// Runs jobs until muster stops. What they say of their progress is news at once, and not kept.
+fn run_jobs(
+    context: &Context,
+    config: &Config,
+    kinds: Registry,
+    stopped: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let events = context.events.clone();
+    let on_progress: ProgressListener = Arc::new(move |job, progress| {
+        let data = serde_json::json!({
+            "id": job.id,
+            "kind": job.kind,
+            "subject": job.subject,
+            "done": progress.done,
+            "total": progress.total,
+            "unit": progress.unit,
+            "message": progress.message,
+        });
+        events.tell(Event { seq: None, topic: "job.progress".to_owned(), data });
+    });
+    let grace = Duration::from_secs(config.server.shutdown_seconds);
+    let runner = Runner::new(
+        context.store.clone(),
+        kinds,
+        jobs::runner_config(&config.jobs, grace),
+        Arc::clone(&context.clock),
+        Arc::clone(&context.chance),
+        context.node,
+        on_progress,
+    );
+    tokio::spawn(async move { runner.run(stopped).await })
 }
 
 /// Its roots are set by the registry's keeper.

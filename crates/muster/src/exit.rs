@@ -106,6 +106,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         AppError::NotFound { .. } => Some("`muster path --all` lists what there is".to_owned()),
         AppError::Ambiguous { .. } => Some("name one of them in full".to_owned()),
         AppError::Invalid { .. }
+        | AppError::NoSuch { .. }
         | AppError::Conflict { .. }
         | AppError::Forbidden { .. }
         | AppError::Unavailable { .. }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 /// The commands, in the order of the help.
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 37] = [
     &[],
     &["scan"],
     &["show"],
@@ -20,6 +20,21 @@ const COMMANDS: [&[&str]; 22] = [
     &["cache", "stats"],
     &["cache", "clear"],
     &["cache", "warm"],
+    &["watch"],
+    &["watch", "add"],
+    &["watch", "ls"],
+    &["watch", "status"],
+    &["watch", "rm"],
+    &["watch", "retry"],
+    &["watch", "refresh"],
+    &["jobs"],
+    &["jobs", "ls"],
+    &["jobs", "show"],
+    &["jobs", "retry"],
+    &["jobs", "cancel"],
+    &["jobs", "pause"],
+    &["jobs", "resume"],
+    &["alerts"],
     &["db"],
     &["db", "migrate"],
     &["db", "status"],

@@ -3,12 +3,16 @@
 
 mod actions;
 mod admin;
+mod alerts;
 mod cache;
 mod docs;
 mod events;
 mod health;
+mod jobs;
 pub(crate) mod portfolio;
 mod registry;
+mod repositories;
+mod watchlist;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware, response::Redirect, routing::get};
 use tower_http::compression::{
@@ -40,6 +44,9 @@ const LEAST_COMPRESSED: u64 = 1024;
     tags(
         (name = "portfolio", description = "The local projects"),
         (name = "actions", description = "What can be done about recommendations; off unless configured"),
+        (name = "watchlist", description = "Remote repositories, worked on in the background"),
+        (name = "repositories", description = "What is known of them"),
+        (name = "jobs", description = "Work in the background"),
         (name = "live", description = "News while it happens"),
         (name = "admin", description = "The service itself"),
     )
@@ -56,6 +63,7 @@ pub fn router(state: HttpState) -> Router {
         .merge(actions::short_routes())
         .merge(cache::short_routes())
         .merge(health::short_routes())
+        .merge(watchlist::short_routes())
         .merge(docs::routes(&openapi()))
         .route("/", get(|| async { Redirect::temporary("/api/docs/") }))
         .layer(CompressionLayer::new().no_br().no_deflate().compress_when(worth_it))
@@ -91,6 +99,10 @@ fn documented() -> OpenApiRouter<HttpState> {
         .nest("/api/v1", cache::admin_routes())
         .nest("/api/v1", events::routes())
         .nest("/api/v1", health::routes())
+        .nest("/api/v1", watchlist::routes())
+        .nest("/api/v1", repositories::routes())
+        .nest("/api/v1", alerts::routes())
+        .nest("/api/v1", jobs::routes())
 }
 
 /// The description of the API.
@@ -98,4 +110,20 @@ pub fn openapi() -> Document {
     let (_, mut document) = ready_routes().split_for_parts();
     document.merge(documented().split_for_parts().1);
     document
+}
+
+/// How many items of a list are wanted.
+fn limit(wanted: Option<u64>, usual: u64, most: u64) -> Result<u64, Problem> {
+    match wanted {
+        None => Ok(usual),
+        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+        Some(limit) => Err(Problem::field("limit", format!("{limit} is out of range; use 1 to {most}"))),
+    }
+}
+
+/// A place in a list.
+fn cursor<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|_| {
+        Problem::field("cursor", format!("'{text}' is no cursor of this list; give what `next` said"))
+    })
 }

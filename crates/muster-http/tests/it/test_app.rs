@@ -3,6 +3,8 @@
 //!
 //! The clock is handed in and moves only when a test moves it: a project's `checked_at` then says whether it was read
 //! again. Waiting is asking until the answer is the one that must come.
+//!
+//! Long because it wires everything that a service has, once.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -18,12 +20,15 @@ use muster_app::{
     Context,
     actions::{
         execute::Executor,
+        jobs::JobControl,
         refresh::Keeper,
         registry::{OwnRoots, RegistryKeeper},
+        watchlist::{RemotePolicy, Watchlist},
     },
     caches,
     config::{ActionsConfig, CacheSection, PortfolioConfig, RegistryConfig, ScanConfig, WatchConfig},
     follow,
+    jobs::{self, JobParts},
     live::Live,
     services::scan::{Detail, RelationChoices, ScanRequest},
 };
@@ -129,6 +134,20 @@ impl Setup {
         let registry = registry.await.expect("no registry is no error");
         let no_actions = ActionsConfig { enabled: false, trusted: Vec::new() };
         let executor = Executor::new(context.clone(), keeper.clone(), no_actions);
+        let mirror = section("mirror");
+        let policy = RemotePolicy::new(&mirror).expect("known schemes");
+        let parts = JobParts {
+            folder: self.data_dir.join("mirrors"),
+            policy: policy.addresses,
+            webhook: None,
+            mirror,
+            backfill: section("backfill"),
+            watchlist: section("watchlist"),
+        };
+        // Nothing runs them here: what they do is tried on the whole program.
+        let kinds = jobs::registry(&context, parts).expect("a folder for mirrors");
+        let watchlist = Watchlist::start(context.clone(), policy);
+        let jobs = JobControl::new(context.clone(), kinds);
         let live = Live::start(context.clone(), keeper.clone(), self.watch.clone());
         let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let listener = muster_http::bind(listen).await.expect("a free port");
@@ -141,6 +160,8 @@ impl Setup {
             keeper,
             registry,
             executor,
+            watchlist,
+            jobs,
             live,
             stopped: stopped.clone(),
             hosts: HostList::new(address.ip(), &self.allowed_hosts),
@@ -154,6 +175,8 @@ impl Setup {
             counters: HttpCounters::default(),
         });
         let server = tokio::spawn(muster_http::serve(listener, state.clone(), stopped, LIMIT));
+        // Of two tests in one process the first says it for both.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use muster_net::Server;
 use serde_json::Value;
 
 use crate::{
     args::{CacheCommand, Format},
-    config::gather,
+    commands::asking::Asking,
     exit::Exit,
     output::{self, Align, Column, Table},
 };
@@ -18,11 +17,7 @@ pub(crate) fn run(
     address: Option<&str>,
     named_config: Option<&Path>,
 ) -> anyhow::Result<Exit> {
-    let server = match address {
-        Some(address) => Server::at(address)?,
-        None => Server::at(&format!("http://{}", gather(named_config)?.config.server.listen))?,
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let Asking { server, runtime } = Asking::new(address, named_config)?;
     match command {
         CacheCommand::Stats { output } => {
             let stats = runtime.block_on(server.get("/api/v1/admin/cache/stats", &[]))?;

@@ -1,18 +1,22 @@
 //! One file per subcommand. What they share is the [`Session`]: configuration, roots, the interrupt flag, and running
 //! a scan with its progress bar.
 
+mod alerts;
+mod asking;
 mod attention;
 mod cache;
 mod config;
 mod db;
 mod doctor;
 mod each;
+mod jobs;
 mod man;
 mod openapi;
 mod path;
 mod scan;
 mod serve;
 mod show;
+mod watch;
 
 use std::{
     io::Write,
@@ -49,6 +53,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         Some(Command::Cache { command, server }) => {
             return cache::run(command, server.server.as_deref(), args.config.as_deref());
         }
+        Some(Command::Watch { command, server }) => {
+            let asking = asking::Asking::new(server.server.as_deref(), args.config.as_deref())?;
+            return watch::run(command, &asking, !args.no_progress);
+        }
+        Some(Command::Jobs { command, server }) => {
+            let asking = asking::Asking::new(server.server.as_deref(), args.config.as_deref())?;
+            return jobs::run(command, &asking);
+        }
+        Some(Command::Alerts { repo, output, server }) => {
+            let asking = asking::Asking::new(server.server.as_deref(), args.config.as_deref())?;
+            return alerts::run(repo.as_deref(), output.format(), &asking);
+        }
         Some(Command::Db { command, data_dir }) => {
             return db::run(command, data_dir.as_deref(), args.config.as_deref());
         }
@@ -68,6 +84,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
             Command::Completions { .. }
             | Command::Man { .. }
             | Command::Cache { .. }
+            | Command::Watch { .. }
+            | Command::Jobs { .. }
+            | Command::Alerts { .. }
             | Command::Config { .. }
             | Command::Db { .. }
             | Command::Openapi

@@ -55,7 +55,7 @@ async fn serve(gathered: Gathered, roots: OwnRoots) -> anyhow::Result<Exit> {
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let named = roots.named.clone();
-    let Composed { state, store, registry_task, node_lock } =
+    let Composed { state, store, registry_task, runner_task, node_lock } =
         compose::compose(gathered, roots, address, &interrupt, stopped.clone()).await?;
     refuse_missing(&named, &state).await?;
     say_where(address)?;
@@ -63,11 +63,19 @@ async fn serve(gathered: Gathered, roots: OwnRoots) -> anyhow::Result<Exit> {
     let result = muster_http::serve(listener, state.clone(), stopped, patience).await;
     state.live.stop();
     registry_task.abort();
+    // It lets jobs end for a while and gives back what does not; without that they would wait for their lease.
+    stop_runner(runner_task).await;
     signals.abort();
     store.close().await;
     drop(node_lock);
     result?;
     Ok(Exit::Fine)
+}
+
+async fn stop_runner(runner_task: tokio::task::JoinHandle<()>) {
+    if let Err(error) = runner_task.await {
+        tracing::error!(%error, "the runner of jobs ended by a mistake of ours");
+    }
 }
 
 /// A folder that is not there and of which nothing is known was mistyped. One of which something is known may be a disk

@@ -11,8 +11,9 @@ use toml::{Spanned, Table, Value, de::DeTable, de::DeValue};
 const ENVIRONMENT_PREFIX: &str = "MUSTER__";
 
 /// Names that other programs use too, and whose key they are. The name with the prefix wins.
-const PLAIN_NAMES: [(&str, &str, &str); 4] = [
+const PLAIN_NAMES: [(&str, &str, &str); 5] = [
     ("DATABASE_URL", "database", "url"),
+    ("GIT_CLONE_DIR", "mirror", "folder"),
     ("RATELIMIT_ENABLED", "ratelimit", "enabled"),
     ("RATELIMIT_REQUESTS", "ratelimit", "requests"),
     ("RATELIMIT_WINDOW", "ratelimit", "window_seconds"),
@@ -49,9 +50,12 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-    /// The value as it may be shown: an address with a password is shown without it.
+    /// The value as it may be shown: a secret is not, an address with a password is shown without it.
     pub(crate) fn shown_value(&self) -> Value {
         match &self.value {
+            Value::String(text) if self.key == "secret" && !text.is_empty() => {
+                Value::String("***".to_owned())
+            }
             Value::String(text) => Value::String(without_passwords(text)),
             value => value.clone(),
         }

@@ -6,7 +6,8 @@ mod layers;
 use std::path::{Path, PathBuf};
 
 use muster_app::config::{
-    ActionsConfig, CacheSection, DatabaseConfig, PortfolioConfig, RegistryConfig, ScanConfig, WatchConfig,
+    ActionsConfig, BackfillConfig, CacheSection, DatabaseConfig, JobsConfig, MirrorConfig, PortfolioConfig,
+    RegistryConfig, ScanConfig, WatchConfig, WatchlistConfig, WebhookConfig,
 };
 use muster_http::config::{RateLimitConfig, ServerConfig};
 use serde::Deserialize;
@@ -30,6 +31,11 @@ pub(crate) struct Config {
     pub(crate) database: DatabaseConfig,
     pub(crate) registry: RegistryConfig,
     pub(crate) actions: ActionsConfig,
+    pub(crate) mirror: MirrorConfig,
+    pub(crate) backfill: BackfillConfig,
+    pub(crate) watchlist: WatchlistConfig,
+    pub(crate) jobs: JobsConfig,
+    pub(crate) webhook: WebhookConfig,
 }
 
 /// `[each]`: the command of the same name.
@@ -76,7 +82,7 @@ pub(crate) fn gather(named: Option<&Path>) -> Result<Gathered, ConfigError> {
     for root in config.portfolio.roots.iter_mut().chain(&mut config.actions.trusted) {
         *root = expand_home(root, home.as_deref());
     }
-    for path in [&mut config.server.data_dir, &mut config.registry.path] {
+    for path in [&mut config.server.data_dir, &mut config.registry.path, &mut config.mirror.folder] {
         *path = expand_home(path, home.as_deref());
     }
     Ok(Gathered { config, settings, file })

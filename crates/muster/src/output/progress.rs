@@ -39,3 +39,36 @@ impl Bar {
         self.bar.finish_and_clear();
     }
 }
+
+/// A bar for something with steps that a server works on: how far the present step is, and what it does.
+pub(crate) struct Steps {
+    bar: ProgressBar,
+}
+
+impl Steps {
+    pub(crate) fn new(name: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_prefix(super::clean(name).clone());
+        bar.enable_steady_tick(Duration::from_millis(150));
+        Self { bar }
+    }
+
+    pub(crate) fn show(&self, done: u64, total: Option<u64>, message: &str) {
+        let template = match total {
+            Some(total) => {
+                self.bar.set_length(total);
+                "{prefix} {bar:30} {pos}/{len} {msg}"
+            }
+            None => "{prefix} {spinner} {msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style);
+        }
+        self.bar.set_position(done);
+        self.bar.set_message(super::clean(message).clone());
+    }
+
+    pub(crate) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}

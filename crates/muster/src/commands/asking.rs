@@ -1,0 +1,46 @@
+//! What the commands that ask a running server share: where it is, and how a question is put.
+
+use std::path::Path;
+
+use muster_net::{Call, Server, Verb};
+use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::config::gather;
+
+/// A server and the means to wait for its answers.
+pub(crate) struct Asking {
+    pub(crate) server: Server,
+    pub(crate) runtime: Runtime,
+}
+
+impl Asking {
+    /// The server at this address, else the one of the configuration.
+    pub(crate) fn new(address: Option<&str>, named_config: Option<&Path>) -> anyhow::Result<Self> {
+        let server = match address {
+            Some(address) => Server::at(address)?,
+            None => Server::at(&format!("http://{}", gather(named_config)?.config.server.listen))?,
+        };
+        Ok(Self { server, runtime: Builder::new_current_thread().enable_all().build()? })
+    }
+
+    /// To be told something.
+    pub(crate) fn get(&self, path: &[&str], query: &[(&str, &str)]) -> anyhow::Result<Value> {
+        self.call(Call { query, ..Call::new(Verb::Get, path) })
+    }
+
+    /// That something is done.
+    pub(crate) fn post(&self, path: &[&str], body: Option<&Value>) -> anyhow::Result<Value> {
+        self.call(Call { body, ..Call::new(Verb::Post, path) })
+    }
+
+    /// Anything.
+    pub(crate) fn call(&self, call: Call<'_>) -> anyhow::Result<Value> {
+        Ok(self.runtime.block_on(self.server.call(call))?)
+    }
+}
+
+/// A text of a document; empty where there is none.
+pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_default()
+}

@@ -83,6 +83,9 @@ pub struct NewJob {
     pub run_at: Option<Timestamp>,
     /// Attempts allowed, at least one.
     pub max_attempts: u32,
+    /// How often its process may end while it runs without that counting as an attempt. 0 for what could be the cause;
+    /// more for work whose own danger lies in programs of its own, and which is hit by what kills the process.
+    pub free_losses: u32,
     /// The job that asks for it.
     pub parent: Option<JobId>,
     /// Whether clients hear of it.
@@ -113,6 +116,7 @@ impl NewJob {
             group: None,
             run_at: None,
             max_attempts: MAX_ATTEMPTS,
+            free_losses: 0,
             parent: None,
             loudness: Loudness::Told,
         }

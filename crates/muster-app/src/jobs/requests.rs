@@ -23,6 +23,10 @@ pub const QUEUE_ANALYSIS: &str = "analysis";
 /// Queue of what is quickly done.
 pub const QUEUE_UPKEEP: &str = "upkeep";
 
+/// A process that is killed again and again must not give up what it happens to be at: what could go wrong with a
+/// repository goes wrong in git, a program of its own with limits of its own.
+const FREE_LOSSES: u32 = 20;
+
 /// For whom something is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Urgency {
@@ -74,7 +78,7 @@ fn about(context: &Context, repository: &Repository, kind: &'static str, queue: 
     let subject = repository.id.to_string();
     let payload = json!({ "repository": subject });
     let id = JobId::new(context.clock.now(), (context.chance)());
-    NewJob { subject: Some(subject), ..NewJob::new(id, kind, queue, payload) }
+    NewJob { subject: Some(subject), free_losses: FREE_LOSSES, ..NewJob::new(id, kind, queue, payload) }
 }
 
 /// The id of the schedule by which a repository is looked at again.
@@ -91,6 +95,7 @@ pub fn poll(repository: &Repository, time: ScheduleTime) -> JobSchedule {
         priority: Urgency::Scheduled.priority(),
         unique_key: Some(setup_key(repository)),
         group: Some(repository.url.host().to_owned()),
+        free_losses: FREE_LOSSES,
         ..JobSchedule::new(poll_key(repository), REPOSITORY_SETUP, QUEUE_NETWORK, payload, time)
     }
 }

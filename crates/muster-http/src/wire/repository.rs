@@ -71,7 +71,7 @@ impl RepositoryView {
         let is_read = repository.backfilled.is_some();
         let mut unknown: Unknown =
             FORGE_FACTS.iter().map(|field| ((*field).into(), UnknownReason::NoForge)).collect();
-        let is_empty = refs.is_some_and(|refs| refs.head.is_none());
+        let is_empty = refs.is_some_and(|refs| refs.branches == 0 && refs.tags == 0);
         let why = match (repository.level, repository.processing) {
             _ if is_empty => UnknownReason::NoCommits,
             (Level::Facts, _) => UnknownReason::LevelFacts,

@@ -17,6 +17,7 @@ pub(crate) struct Model {
     pub(crate) state: String,
     pub(crate) attempt: i64,
     pub(crate) max_attempts: i64,
+    pub(crate) free_losses: i64,
     pub(crate) run_at: i64,
     pub(crate) created_at: i64,
     pub(crate) started_at: Option<i64>,

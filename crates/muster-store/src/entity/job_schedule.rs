@@ -15,6 +15,7 @@ pub(crate) struct Model {
     pub(crate) unique_key: String,
     pub(crate) group_key: String,
     pub(crate) max_attempts: i64,
+    pub(crate) free_losses: i64,
     pub(crate) is_quiet: i64,
     pub(crate) every_seconds: Option<i64>,
     pub(crate) anchor: i64,

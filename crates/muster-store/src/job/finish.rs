@@ -376,6 +376,7 @@ fn same_again(row: &Model, id: JobId, run_at: i64) -> Result<NewJob, DbErr> {
         group: (!row.group_key.is_empty()).then(|| row.group_key.clone()),
         run_at: Some(text::from_micros(run_at)?),
         max_attempts: number(row.max_attempts),
+        free_losses: number(row.free_losses),
         parent: None,
         loudness: if row.is_quiet == 0 { Loudness::Told } else { Loudness::Quiet },
     })

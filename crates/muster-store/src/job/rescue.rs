@@ -1,7 +1,8 @@
 //! Taking back the jobs whose process is gone: their leases ran out, or, where one process holds the whole database,
 //! it has just been started and cannot have begun them.
 //!
-//! The attempt that was begun stays counted, so that a job that kills its process stops at its last attempt. Each step
+//! The attempt that was begun stays counted, so that a job that kills its process stops at its last attempt; unless it
+//! has losses that are free, because whoever asked for it knows that it is not the cause. Each step
 //! is conditional on the lease being over: whoever does it twice, or at the same time on two nodes, does it once.
 
 use muster_model::{JobId, job::JobState};
@@ -79,9 +80,14 @@ impl Tx {
                 error: Some(GONE.to_owned()),
                 reason: Some(GONE.to_owned()),
                 run_at: Some(now),
+                is_attempt_counted: row.free_losses == 0,
                 ..Move::to(JobState::Available)
             };
             self.job_move(&row, &step, now).await?;
+            if row.free_losses > 0 {
+                let left = ActiveModel { free_losses: Set(row.free_losses - 1), ..ActiveModel::default() };
+                self.job_write(&row.id, left).await?;
+            }
             stats.of(&row.queue, &row.kind).failed += 1;
             rescued.returned.push(text::parse(&row.id)?);
         }
@@ -140,8 +146,9 @@ impl Tx {
 }
 
 fn is_exhausted() -> Condition {
+    let is_last = Expr::col(Column::Attempt).gte(Expr::col(Column::MaxAttempts));
     Condition::any()
-        .add(Expr::col(Column::Attempt).gte(Expr::col(Column::MaxAttempts)))
+        .add(is_last.and(Expr::col(Column::FreeLosses).lte(0)))
         .add(Column::IsCancelRequested.ne(0))
 }
 

@@ -61,6 +61,7 @@ pub(super) fn new_row(job: &NewJob, now: i64) -> Result<ActiveModel, DbErr> {
         state: Set(state.as_str().to_owned()),
         attempt: Set(0),
         max_attempts: Set(i64::from(job.max_attempts.max(1))),
+        free_losses: Set(i64::from(job.free_losses)),
         run_at: Set(run_at),
         created_at: Set(now),
         started_at: Set(None),

@@ -56,6 +56,8 @@ pub struct JobSchedule {
     pub group: Option<String>,
     /// Attempts of each job.
     pub max_attempts: u32,
+    /// As [`NewJob::free_losses`].
+    pub free_losses: u32,
     /// Whether clients hear of its jobs.
     pub loudness: Loudness,
     /// When it is due.
@@ -81,6 +83,7 @@ impl JobSchedule {
             unique_key: None,
             group: None,
             max_attempts: MAX_ATTEMPTS,
+            free_losses: 0,
             loudness: Loudness::Told,
             time,
         }
@@ -152,6 +155,7 @@ impl Tx {
                 unique_key: Set(schedule.unique_key.as_deref().map_or_else(|| own_key(&id), plain)),
                 group_key: Set(schedule.group.as_deref().map(plain).unwrap_or_default()),
                 max_attempts: Set(schedule.max_attempts.max(1).into()),
+                free_losses: Set(schedule.free_losses.into()),
                 is_quiet: Set((schedule.loudness == Loudness::Quiet).into()),
                 every_seconds: Set(every_seconds),
                 anchor: Set(anchor),
@@ -169,6 +173,7 @@ impl Tx {
                     Column::UniqueKey,
                     Column::GroupKey,
                     Column::MaxAttempts,
+                    Column::FreeLosses,
                     Column::IsQuiet,
                     Column::EverySeconds,
                     Column::Anchor,
@@ -270,6 +275,7 @@ fn job_of(row: &Model, id: JobId) -> Result<NewJob, DbErr> {
         unique_key: Some(row.unique_key.clone()),
         group: (!row.group_key.is_empty()).then(|| row.group_key.clone()),
         max_attempts: number(row.max_attempts),
+        free_losses: number(row.free_losses),
         loudness: if row.is_quiet == 0 { Loudness::Told } else { Loudness::Quiet },
         ..NewJob::new(id, row.kind.clone(), row.queue.clone(), text::from_json(&row.payload)?)
     })
@@ -294,6 +300,7 @@ fn schedule_record(row: Model) -> Result<ScheduleRecord, DbErr> {
             unique_key: job.unique_key.filter(|key| *key != own_key),
             group: job.group,
             max_attempts: job.max_attempts,
+            free_losses: job.free_losses,
             loudness: job.loudness,
             time,
         },

@@ -41,6 +41,7 @@ suite! {
     hostile_texts_are_kept,
     keys_at_once_are_stored_once,
     lines_and_progress_are_kept,
+    losses_that_are_free_are_no_attempts,
     orphans_are_taken_back_at_once,
     wakes_are_heard_after_the_commit,
 }
@@ -326,6 +327,17 @@ async fn a_job_that_kills_its_process_stops_at_its_last_attempt(world: World) {
     assert_eq!(over.state, JobState::Discarded);
     assert_eq!(over.error.as_deref(), Some("its process ended 3 times while it ran"));
     assert_eq!(ids(&claim(&store, 10).await), []);
+}
+
+async fn losses_that_are_free_are_no_attempts(world: World) {
+    let store = world.open().await;
+    enqueue(&store, &[NewJob { free_losses: 2, max_attempts: 2, ..job(1) }]).await;
+    for (attempt, rescued) in [(1, (1, 0)), (1, (1, 0)), (1, (1, 0)), (2, (0, 1))] {
+        assert_eq!(claim_one(&store).await.record.attempt, attempt);
+        forward(&world.clock, 31);
+        assert_eq!(rescue(&store).await, rescued);
+    }
+    assert_eq!(state(&store, job_id(1)).await, JobState::Discarded);
 }
 
 async fn orphans_are_taken_back_at_once(world: World) {

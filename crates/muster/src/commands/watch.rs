@@ -114,7 +114,7 @@ fn follow(asking: &Asking, id: &str, shows_progress: bool) -> anyhow::Result<Val
             let bar = bar.get_or_insert_with(|| Steps::new(text(&entry["package"], "full_name")));
             show(bar, &entry);
         }
-        asking.runtime.block_on(tokio::time::sleep(LOOK));
+        asking.runtime.block_on(async { tokio::time::sleep(LOOK).await });
     }
 }
 

@@ -7,6 +7,7 @@ mod endings;
 mod machine;
 mod registry;
 mod service;
+mod watchlist;
 
 use std::{
     fs::{self, File},

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
 };
 
@@ -25,10 +25,16 @@ impl Service {
     /// Serves the lab's root with these settings; its data stay in the lab.
     #[track_caller]
     pub(super) fn start(lab: &Lab, settings: &[(&str, &str)]) -> Self {
+        Self::start_over(lab, lab.root(), settings)
+    }
+
+    /// The same over another root.
+    #[track_caller]
+    pub(super) fn start_over(lab: &Lab, root: &Path, settings: &[(&str, &str)]) -> Self {
         let log = lab.folder().join("log");
         let file = fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log");
         let mut command = muster(lab);
-        command.arg("serve").arg(lab.root()).args(["--listen", "127.0.0.1:0", "--data-dir"]);
+        command.arg("serve").arg(root).args(["--listen", "127.0.0.1:0", "--data-dir"]);
         command.arg(lab.folder().join("data")).env("MUSTER_LOG", "info").envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(file).spawn().expect("the program starts");
         let mut line = String::new();
@@ -54,7 +60,9 @@ impl Service {
         self.ask("POST", path, &body.to_string())
     }
 
-    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+    /// Status and JSON of any answer; `null` where there is no content.
+    #[track_caller]
+    pub(super) fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(LIMIT)).expect("a time limit");
         let request = format!(
@@ -68,6 +76,9 @@ impl Service {
         stream.read_to_string(&mut answer).expect("an answer");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        if body.is_empty() {
+            return (status, Value::Null);
+        }
         let json = serde_json::from_str(body).unwrap_or_else(|error| panic!("{path}: {error}: {answer}"));
         (status, json)
     }
@@ -75,6 +86,12 @@ impl Service {
     /// How often the log says so.
     pub(super) fn says(&self, text: &str) -> usize {
         fs::read_to_string(&self.log).expect("the log").matches(text).count()
+    }
+
+    /// Ends at once, without being asked, and leaves everything as it is at this moment.
+    pub(super) fn kill(mut self) {
+        kill_process(pid(&self.child), Signal::KILL).expect("it runs");
+        self.child.wait().expect("a child");
     }
 
     /// Ends in good order.

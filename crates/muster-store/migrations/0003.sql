@@ -65,9 +65,11 @@ CREATE TABLE revision (
   insertions INTEGER,
   deletions INTEGER,
   files TEXT NOT NULL,
+  is_new INTEGER NOT NULL,
   PRIMARY KEY (repository, id)
 );
 CREATE INDEX revision_time ON revision (repository, committed_at, id);
+CREATE INDEX revision_new ON revision (repository) WHERE is_new = 1;
 CREATE INDEX revision_committed_at ON revision (committed_at);
 
 CREATE TABLE history (

@@ -95,6 +95,17 @@ impl Store {
         self.read(async { Ok(query.all(self.reader()).await?.into_iter().collect()) }).await
     }
 
+    /// Ids of the commits of a repository that were stored since [`Tx::commits_known`].
+    pub async fn commits_new(&self, repository: i64) -> Result<HashSet<String>, StoreError> {
+        let query = revision::Entity::find()
+            .select_only()
+            .column(revision::Column::Id)
+            .filter(revision::Column::Repository.eq(repository))
+            .filter(revision::Column::IsNew.eq(1))
+            .into_tuple::<String>();
+        self.read(async { Ok(query.all(self.reader()).await?.into_iter().collect()) }).await
+    }
+
     /// Commits of all repositories, counted by day (UTC), oldest first.
     pub async fn commits_by_day(&self, since: Timestamp) -> Result<Vec<DayCount>, StoreError> {
         const DAY: i64 = 86_400_000_000;
@@ -154,6 +165,18 @@ impl Tx {
         put.await.map_err(|error| self.fail(error))
     }
 
+    /// What is stored of a repository is no longer new: it was looked at. Also after a crash in between nothing is looked
+    /// at twice or never.
+    pub async fn commits_known(&mut self, repository: i64) -> Result<u64, StoreError> {
+        let known = revision::ActiveModel { is_new: Set(0), ..revision::ActiveModel::default() };
+        let query = revision::Entity::update_many()
+            .set(known)
+            .filter(revision::Column::Repository.eq(repository))
+            .filter(revision::Column::IsNew.eq(1));
+        let done = query.exec(self.connection()).await;
+        done.map(|done| done.rows_affected).map_err(|error| self.fail(error))
+    }
+
     /// Takes commits of a repository out.
     pub async fn commits_forget(&mut self, repository: i64, ids: &[String]) -> Result<u64, StoreError> {
         let mut removed = 0;
@@ -202,6 +225,7 @@ fn to_row(repository: i64, commit: &Commit) -> Result<revision::ActiveModel, DbE
         insertions: Set(size.map(|size| number(size.insertions))),
         deletions: Set(size.map(|size| number(size.deletions))),
         files: Set(text::json(&commit.files)?),
+        is_new: Set(1),
     })
 }
 

@@ -90,7 +90,7 @@ impl CommitBackfill {
         let todo: Vec<String> =
             listing.ids.iter().filter(|id| !has_same_names || !stored.contains(*id)).cloned().collect();
         self.store_commits(run, &repository, mirror, &listing, todo).await?;
-        self.finish(run, &repository, listing, stored).await?;
+        self.finish(run, &repository, listing).await?;
         self.remotes.processed(&repository).await;
         Ok(())
     }
@@ -136,13 +136,7 @@ impl CommitBackfill {
     }
 
     /// Works out what follows, and ends the processing.
-    async fn finish(
-        &self,
-        run: &JobRun,
-        seen: &Repository,
-        listing: Listing,
-        stored_before: HashSet<String>,
-    ) -> Result<(), JobFailure> {
+    async fn finish(&self, run: &JobRun, seen: &Repository, listing: Listing) -> Result<(), JobFailure> {
         let context = &self.context;
         let listed: HashSet<&str> = listing.ids.iter().map(String::as_str).collect();
         let commits = self.all_commits(seen.number).await?;
@@ -159,12 +153,13 @@ impl CommitBackfill {
         .await
         .map_err(|error| JobFailure::Retry(error.to_string()))?;
         let old_tip = seen.backfilled.as_ref().map(|before| before.tip.as_str());
+        let new = context.store.commits_new(seen.number).await?;
         let findings = news::Findings {
             is_first: old_tip.is_none(),
             is_rewritten: old_tip.is_some_and(|tip| gone.iter().any(|commit| commit.id == tip)),
             tip: &listing.tip,
             commits: &kept,
-            stored_before: &stored_before,
+            new: &new,
         };
         let watches = context.store.watches(&[seen.id]).await?;
         let alerts = news::judge(context, &watches, &findings);
@@ -173,6 +168,7 @@ impl CommitBackfill {
         let Some(mut repository) = tx.repository(seen.id).await? else { return Ok(()) };
         let ids: Vec<String> = gone.into_iter().map(|commit| commit.id).collect();
         tx.commits_forget(seen.number, &ids).await?;
+        tx.commits_known(seen.number).await?;
         let was_ready = repository.processing == Processing::Ready;
         take_facts(&mut repository, &facts, &listing);
         entry::set_ready(&mut repository, now);

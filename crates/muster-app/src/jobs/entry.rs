@@ -170,6 +170,7 @@ pub(super) async fn give_up(
         step.state = StepState::Failed;
         step.error = Some(reason.to_owned());
     }
+    let was_known_to_fail = repository.last_error.is_some();
     repository.last_error = Some(reason.to_owned());
     repository.is_refreshing = false;
     repository.updated_at = now;
@@ -179,6 +180,10 @@ pub(super) async fn give_up(
     }
     tx.repository_put(&repository).await?;
     told(tx, &repository, "repository.failed");
+    if was_known_to_fail {
+        // A remote that is away for weeks is looked at daily, and told of once.
+        return Ok(());
+    }
     news::enqueue(context, tx, &repository, news::FAILED).await
 }
 

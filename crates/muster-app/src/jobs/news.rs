@@ -35,8 +35,8 @@ pub(super) struct Findings<'a> {
     pub(super) tip: &'a str,
     /// All commits that are stored.
     pub(super) commits: &'a [Commit],
-    /// Those that were stored before.
-    pub(super) stored_before: &'a HashSet<String>,
+    /// Those among them that were not looked at yet.
+    pub(super) new: &'a HashSet<String>,
 }
 
 /// What the settings of these watches find.
@@ -44,7 +44,7 @@ pub(super) fn judge(context: &Context, watches: &[Watch], findings: &Findings<'_
     if findings.is_first {
         return Vec::new();
     }
-    let is_new = |commit: &&Commit| !findings.stored_before.contains(&commit.id);
+    let is_new = |commit: &&Commit| findings.new.contains(&commit.id);
     let new: Vec<Commit> = findings.commits.iter().filter(is_new).cloned().collect();
     let now = context.clock.now();
     let judged = Judged {

@@ -23,6 +23,7 @@ pub(crate) struct Model {
     pub(crate) insertions: Option<i64>,
     pub(crate) deletions: Option<i64>,
     pub(crate) files: String,
+    pub(crate) is_new: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -206,9 +206,15 @@ async fn commits_come_back_as_they_were(world: World) {
     root.parents.clear();
     put_commits(&store, 7, &[merge.clone(), root.clone()]).await;
     put_commits(&store, 8, &[commit(1, 10)]).await;
+    assert_eq!(store.commits_new(7).await.unwrap().len(), 2);
+    let mut tx = store.begin(Priority::Background).await.unwrap();
+    assert_eq!(tx.commits_known(7).await.unwrap(), 2);
+    tx.commit().await.unwrap();
     // A second time, read through another mailmap.
     root.author.name = "Ada".into();
     put_commits(&store, 7, &[merge.clone(), root.clone()]).await;
+    assert_eq!(store.commits_new(7).await.unwrap().len(), 0, "the same commit is not new again");
+    assert_eq!(store.commits_new(8).await.unwrap().len(), 1);
     let page = store.commits_page(7, None, 10).await.unwrap();
     assert_eq!((page.commits, page.next), (vec![merge.clone(), root.clone()], None));
     assert_eq!(store.commit_ids(7).await.unwrap(), [merge.id, root.id.clone()].into());

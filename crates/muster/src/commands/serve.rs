@@ -58,8 +58,10 @@ async fn serve(gathered: Gathered, roots: OwnRoots) -> anyhow::Result<Exit> {
     let Composed { state, store, registry_task, runner_task, node_lock } =
         compose::compose(gathered, roots, address, &interrupt, stopped.clone()).await?;
     refuse_missing(&named, &state).await?;
+    // Before anybody is told that it runs, and may want it to stop.
+    let stopping = stop_on_signal(stop, interrupt)?;
     say_where(address)?;
-    let signals = tokio::spawn(stop_on_signal(stop, interrupt));
+    let signals = tokio::spawn(stopping);
     let result = muster_http::serve(listener, state.clone(), stopped, patience).await;
     state.live.stop();
     registry_task.abort();
@@ -100,14 +102,20 @@ fn say_where(address: SocketAddr) -> anyhow::Result<()> {
     ))
 }
 
-async fn stop_on_signal(stop: watch::Sender<bool>, interrupt: Arc<AtomicBool>) -> anyhow::Result<()> {
+/// Catches signals from now on; what is returned waits for them.
+fn stop_on_signal(
+    stop: watch::Sender<bool>,
+    interrupt: Arc<AtomicBool>,
+) -> anyhow::Result<impl Future<Output = ()>> {
     let mut signals =
         [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
-    let [a, b, c] = &mut signals;
-    tokio::select! { _ = a.recv() => {}, _ = b.recv() => {}, _ = c.recv() => {} }
-    interrupt.store(true, std::sync::atomic::Ordering::Relaxed);
-    stop.send_replace(true);
-    tokio::select! { _ = a.recv() => {}, _ = b.recv() => {}, _ = c.recv() => {} }
-    // Asked twice: at once.
-    std::process::exit(Exit::Interrupted.code().into());
+    Ok(async move {
+        let [a, b, c] = &mut signals;
+        tokio::select! { _ = a.recv() => {}, _ = b.recv() => {}, _ = c.recv() => {} }
+        interrupt.store(true, std::sync::atomic::Ordering::Relaxed);
+        stop.send_replace(true);
+        tokio::select! { _ = a.recv() => {}, _ = b.recv() => {}, _ = c.recv() => {} }
+        // Asked twice: at once.
+        std::process::exit(Exit::Interrupted.code().into());
+    })
 }

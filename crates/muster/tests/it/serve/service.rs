@@ -31,11 +31,18 @@ impl Service {
     /// The same over another root.
     #[track_caller]
     pub(super) fn start_over(lab: &Lab, root: &Path, settings: &[(&str, &str)]) -> Self {
-        let log = lab.folder().join("log");
+        let data = lab.folder().join("data").display().to_string();
+        Self::start_with(lab, root, &data, settings)
+    }
+
+    /// The same with its data in another folder, beside which it writes its log.
+    #[track_caller]
+    pub(super) fn start_with(lab: &Lab, root: &Path, data: &str, settings: &[(&str, &str)]) -> Self {
+        let log = PathBuf::from(format!("{data}.log"));
         let file = fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log");
         let mut command = muster(lab);
         command.arg("serve").arg(root).args(["--listen", "127.0.0.1:0", "--data-dir"]);
-        command.arg(lab.folder().join("data")).env("MUSTER_LOG", "info").envs(settings.iter().copied());
+        command.arg(data).env("MUSTER_LOG", "info").envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(file).spawn().expect("the program starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("a stdout");
@@ -86,6 +93,11 @@ impl Service {
     /// How often the log says so.
     pub(super) fn says(&self, text: &str) -> usize {
         fs::read_to_string(&self.log).expect("the log").matches(text).count()
+    }
+
+    /// Tells the process something.
+    pub(super) fn signal(&self, signal: Signal) {
+        kill_process(pid(&self.child), signal).expect("it runs");
     }
 
     /// Ends at once, without being asked, and leaves everything as it is at this moment.

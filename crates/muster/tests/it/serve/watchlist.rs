@@ -1,8 +1,11 @@
 //! Watched repositories, from the request to the commits, against git servers on this machine: what is answered, what is
 //! stored, and what happens when things go wrong.
+//!
+//! Long because the cases share how a commit of git and one of ours are compared.
 
 mod crash;
 mod news;
+mod nodes;
 
 use std::{collections::HashMap, path::Path};
 

@@ -73,8 +73,10 @@ fn statement(filter: &CatalogueFilter) -> (String, Values) {
             }
         });
     }
+    let columns: Vec<_> = Facet::ALL.iter().filter_map(|&facet| column(facet)).collect();
+    let columns = columns.join(", ");
     let sql = format!(
-        "WITH base AS MATERIALIZED (SELECT * FROM catalogue WHERE {plain}), \
+        "WITH base AS MATERIALIZED (SELECT id, {columns} FROM catalogue WHERE {plain}), \
          counted AS ({}), \
          placed AS (SELECT facet, value, found, \
            ROW_NUMBER() OVER (PARTITION BY facet ORDER BY found DESC, value) AS place, \

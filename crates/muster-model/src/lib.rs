@@ -6,6 +6,7 @@
 pub mod address;
 pub mod alert;
 pub mod analysis;
+pub mod catalogue;
 pub mod category;
 pub mod clock;
 pub mod commit;

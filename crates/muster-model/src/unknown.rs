@@ -43,11 +43,15 @@ pub enum UnknownReason {
     InProgress,
     /// More is learned at a higher level.
     LevelFacts,
+    /// Only known of what is on the watchlist.
+    NotWatched,
+    /// Only seen in a checkout, and there is none here.
+    NoCheckout,
 }
 
 impl UnknownReason {
     /// Every reason, for the documentation and its test.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Bare,
         Self::NoCommits,
         Self::Detached,
@@ -64,6 +68,8 @@ impl UnknownReason {
         Self::NoForge,
         Self::InProgress,
         Self::LevelFacts,
+        Self::NotWatched,
+        Self::NoCheckout,
     ];
 
     /// The word used in the API.
@@ -85,6 +91,8 @@ impl UnknownReason {
             Self::NoForge => "no_forge",
             Self::InProgress => "in_progress",
             Self::LevelFacts => "level_facts",
+            Self::NotWatched => "not_watched",
+            Self::NoCheckout => "no_checkout",
         }
     }
 }

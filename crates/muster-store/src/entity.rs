@@ -4,6 +4,7 @@
 pub(crate) mod alert;
 pub(crate) mod audit;
 pub(crate) mod change;
+pub(crate) mod checkout;
 pub(crate) mod history;
 pub(crate) mod job;
 pub(crate) mod job_log;
@@ -13,6 +14,7 @@ pub(crate) mod job_stat;
 pub(crate) mod plan;
 pub(crate) mod project;
 pub(crate) mod repository;
+pub(crate) mod repository_tag;
 pub(crate) mod revision;
 pub(crate) mod setting;
 pub(crate) mod watch;

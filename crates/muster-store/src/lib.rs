@@ -7,7 +7,9 @@
 pub mod admin;
 mod alert;
 mod audit;
+mod catalogue;
 mod change;
+mod checkout;
 mod config;
 mod entity;
 mod error;
@@ -34,6 +36,8 @@ mod wake;
 mod watch;
 
 pub use audit::{AuditEntry, NewAudit};
+pub use catalogue::{CataloguePage, CatalogueRow, RepositoryName};
+pub use checkout::Checkout;
 pub use config::{DatabaseKind, Migrate, StoreConfig};
 pub use error::StoreError;
 pub use gate::Priority;

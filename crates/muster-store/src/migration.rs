@@ -25,10 +25,11 @@ pub(crate) struct Migration {
 }
 
 /// In order; versions count from 1.
-pub(crate) const MIGRATIONS: [Migration; 3] = [
+pub(crate) const MIGRATIONS: [Migration; 4] = [
     Migration { version: 1, oldest_reader: 1, sql: include_str!("../migrations/0001.sql") },
     Migration { version: 2, oldest_reader: 1, sql: include_str!("../migrations/0002.sql") },
     Migration { version: 3, oldest_reader: 1, sql: include_str!("../migrations/0003.sql") },
+    Migration { version: 4, oldest_reader: 1, sql: include_str!("../migrations/0004.sql") },
 ];
 
 /// The schema that this muster makes and needs.
@@ -216,7 +217,9 @@ fn steps(kind: DatabaseKind, found: Option<Found>, migrations: &[Migration]) -> 
 
 fn in_dialect(kind: DatabaseKind, sql: &str) -> String {
     match kind {
-        DatabaseKind::Sqlite => sql.replace(" SERIAL", " INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT"),
+        DatabaseKind::Sqlite => {
+            sql.replace("-- sqlite:", "").replace(" SERIAL", " INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT")
+        }
         DatabaseKind::Postgres => sql
             .replace("-- postgres:", "")
             .replace(" INTEGER", " BIGINT")

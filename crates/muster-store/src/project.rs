@@ -14,11 +14,21 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 
-use crate::{entity::project, error::StoreError, number::Counter, sequence::Seq, store::Store, text, tx::Tx};
+use crate::{
+    checkout::{self, Numbered},
+    entity::project,
+    error::StoreError,
+    number::Counter,
+    sequence::Seq,
+    store::Store,
+    text,
+    tx::Tx,
+};
 
-/// Version of the document's shape. Raised when [`Project`] changes so that old documents would be misread; a shape
-/// that cannot be decoded is noticed without it.
-pub const DOCUMENT_FORMAT: i64 = 1;
+/// Version of the document's shape and of what is written beside it. Raised when [`Project`] changes so that old documents
+/// would be misread, or when a row needs what only a new reading puts; a shape that cannot be decoded is noticed without
+/// it. 2: its `checkout` is written with it.
+pub const DOCUMENT_FORMAT: i64 = 2;
 
 /// Ids asked for in one statement; SQLite takes 32,766 variables.
 const LOAD_IDS: usize = 10_000;
@@ -145,14 +155,18 @@ impl Tx {
         let revision = self.numbers(Counter::ProjectRevision, 1).await?.first().copied().unwrap_or_default();
         for chunk in rows.chunks(PUT_ROWS) {
             let mut models = Vec::with_capacity(chunk.len());
+            let mut numbered = Vec::with_capacity(chunk.len());
             for (id, record) in chunk {
                 let number = numbers.get(id).copied().or_else(|| fresh.next()).unwrap_or_default();
                 models.push(to_row(id, number, revision, record)?);
+                let (updated_at, project) = (record.updated_at, &record.project);
+                numbered.push(Numbered { id, number, updated_at, project });
             }
             project::Entity::insert_many(models)
                 .on_conflict(replace_all_but_number())
                 .exec_without_returning(self.connection())
                 .await?;
+            checkout::put(self.connection(), &numbered).await?;
         }
         Ok(())
     }
@@ -165,6 +179,7 @@ impl Tx {
             let query = project::Entity::delete_many().filter(project::Column::Id.is_in(texts));
             let done = query.exec(self.connection()).await.map_err(|error| self.fail(error))?;
             removed += done.rows_affected;
+            checkout::remove(self.connection(), ids).await.map_err(|error| self.fail(error))?;
         }
         Ok(removed)
     }

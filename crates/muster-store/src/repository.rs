@@ -14,7 +14,7 @@ use sea_orm::{
 };
 
 use crate::{
-    entity::{alert, history, repository, revision, watch},
+    entity::{alert, history, repository, repository_tag, revision, watch},
     error::StoreError,
     number::Counter,
     store::Store,
@@ -182,6 +182,11 @@ impl Tx {
                 .await?;
         }
         self.repository_read(missing.iter().map(|(identity, _)| *identity), &mut stored).await?;
+        let added = missing.iter().filter_map(|(identity, new)| {
+            let repository = stored.get(identity.as_str()).filter(|stored| stored.id == new.id)?;
+            Some((repository.id, repository.tags.as_slice()))
+        });
+        self.tags_insert(added).await?;
         let answer = |new: &NewRepository| {
             let repository = stored.get(&new.url.identity()).cloned();
             let repository = repository.ok_or_else(|| DbErr::RecordNotInserted)?;
@@ -220,9 +225,44 @@ impl Tx {
             let query = repository::Entity::update_many()
                 .set(row)
                 .filter(repository::Column::Id.eq(repository.id.to_string()));
-            Ok::<_, DbErr>(query.exec(self.connection()).await?.rows_affected > 0)
+            let is_there = query.exec(self.connection()).await?.rows_affected > 0;
+            if is_there {
+                self.tags_put(repository).await?;
+            }
+            Ok::<_, DbErr>(is_there)
         };
         put.await.map_err(|error| self.fail(error))
+    }
+
+    /// Makes the rows of its tags what the repository says. They seldom differ: it is put with each step of its work.
+    async fn tags_put(&self, repository: &Repository) -> Result<(), DbErr> {
+        use repository_tag::{Column, Entity};
+        let id = repository.id.to_string();
+        let query = Entity::find().filter(Column::Repository.eq(&id)).order_by_asc(Column::Tag);
+        let stored = query.all(self.connection()).await?;
+        if stored.iter().map(|row| &row.tag).eq(repository.tags.iter()) {
+            return Ok(());
+        }
+        Entity::delete_many().filter(Column::Repository.eq(&id)).exec(self.connection()).await?;
+        self.tags_insert([(repository.id, repository.tags.as_slice())].into_iter()).await
+    }
+
+    async fn tags_insert(&self, tags: impl Iterator<Item = (RepoId, &[String])>) -> Result<(), DbErr> {
+        let row = |id: RepoId, tag: &String| repository_tag::ActiveModel {
+            repository: Set(id.to_string()),
+            tag: Set(tag.clone()),
+        };
+        let rows: Vec<_> = tags.flat_map(|(id, tags)| tags.iter().map(move |tag| row(id, tag))).collect();
+        let once = OnConflict::columns([repository_tag::Column::Repository, repository_tag::Column::Tag])
+            .do_nothing()
+            .to_owned();
+        for chunk in rows.chunks(ROWS) {
+            repository_tag::Entity::insert_many(chunk.to_vec())
+                .on_conflict(once.clone())
+                .exec_without_returning(self.connection())
+                .await?;
+        }
+        Ok(())
     }
 
     /// Takes the repository out with all that hangs on it but its commits, of which there may be too many for one
@@ -233,6 +273,10 @@ impl Tx {
             let connection = self.connection();
             watch::Entity::delete_many().filter(watch::Column::Repository.eq(&id)).exec(connection).await?;
             alert::Entity::delete_many().filter(alert::Column::Repository.eq(&id)).exec(connection).await?;
+            repository_tag::Entity::delete_many()
+                .filter(repository_tag::Column::Repository.eq(&id))
+                .exec(connection)
+                .await?;
             history::Entity::delete_by_id(&id).exec(connection).await?;
             let done = repository::Entity::delete_by_id(&id).exec(connection).await?;
             Ok::<_, DbErr>(done.rows_affected > 0)
@@ -322,7 +366,7 @@ fn to_row(repository: &Repository) -> Result<repository::ActiveModel, DbErr> {
     })
 }
 
-fn from_row(row: repository::Model) -> Result<Repository, DbErr> {
+pub(crate) fn from_row(row: repository::Model) -> Result<Repository, DbErr> {
     let time = |at: Option<i64>| at.map(text::from_micros).transpose();
     Ok(Repository {
         id: text::parse(&row.id)?,

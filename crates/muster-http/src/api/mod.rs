@@ -5,6 +5,7 @@ mod actions;
 mod admin;
 mod alerts;
 mod cache;
+mod catalogue;
 mod docs;
 mod events;
 mod health;
@@ -100,6 +101,7 @@ fn documented() -> OpenApiRouter<HttpState> {
         .nest("/api/v1", events::routes())
         .nest("/api/v1", health::routes())
         .nest("/api/v1", watchlist::routes())
+        .nest("/api/v1", catalogue::routes())
         .nest("/api/v1", repositories::routes())
         .nest("/api/v1", alerts::routes())
         .nest("/api/v1", jobs::routes())

@@ -1,4 +1,4 @@
-//! A watched repository and what its history says: commits, people, activity; and the activity of all of them.
+//! What the history of a watched repository says: commits, people, activity; and the activity of all of them.
 
 #![expect(unused_qualifications, reason = "what utoipa makes of IntoParams names it in full")]
 
@@ -15,9 +15,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     extract::{Path, Query},
-    problem::{Problem, ProblemView},
+    problem::Problem,
     state::HttpState,
-    wire::repository::{CommitView, RepositoryView},
+    wire::repository::CommitView,
 };
 
 use super::cache::no_store;
@@ -31,25 +31,10 @@ const MAX_DAYS: u32 = 3660;
 
 pub(super) fn routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
-        .routes(routes!(repository))
         .routes(routes!(commits))
         .routes(routes!(contributors))
         .routes(routes!(activity))
         .routes(routes!(activity_of_all))
-}
-
-/// A repository
-#[utoipa::path(get, path = "/repositories/{id}", tag = "repositories",
-    params(("id" = String, Path, description = "`repo_…`, a number, or `owner/name` percent-encoded")),
-    responses(
-        (status = OK, body = RepositoryView),
-        (status = NOT_FOUND, body = ProblemView, content_type = "application/problem+json"),
-    ))]
-async fn repository(
-    State(state): State<HttpState>,
-    Path(id): Path<String>,
-) -> Result<impl IntoResponse, Problem> {
-    Ok(no_store(RepositoryView::new(&watchlist::find(&state.context, &id).await?)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod cache;
+mod catalogue;
 mod events;
 mod live;
 mod portfolio;

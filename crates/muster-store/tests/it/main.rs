@@ -5,6 +5,7 @@
 #[macro_use]
 mod suite;
 
+mod catalogue;
 mod changes;
 mod documents;
 mod full;

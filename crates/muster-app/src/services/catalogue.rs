@@ -1,0 +1,123 @@
+//! The catalogue: every repository once, whether it is watched, checked out here, or both. Filters are checked here
+//! against the closed lists of words; the store answers them.
+
+use muster_model::{
+    RemoteUrl, RepoId,
+    catalogue::{CatalogueCursor, CatalogueFilter, Facet, Origin, Sort},
+    category::Category,
+    repository::{Level, Processing, watchlist_number},
+};
+use muster_store::RepositoryName;
+pub use muster_store::{CataloguePage, CatalogueRow, Checkout};
+
+use crate::{context::Context, error::AppError};
+
+/// The words of a relation (`muster_model::relation`).
+const RELATIONS: [&str; 4] = ["mine", "team", "third_party", "unknown"];
+
+/// Repositories that fit a filter, from a place on, with what each facet counts.
+/// [`AppError::Invalid`] if a filter asks for a word that cannot occur, or if the place belongs to another sort.
+pub async fn page(
+    context: &Context,
+    filter: &CatalogueFilter,
+    sort: Sort,
+    from: Option<&CatalogueCursor>,
+    limit: u64,
+) -> Result<CataloguePage, AppError> {
+    for (&facet, wanted) in &filter.values {
+        check_words(facet, wanted)?;
+    }
+    check_text("q", filter.text.as_deref().unwrap_or_default())?;
+    if let Some(from) = from.filter(|from| from.sort != sort) {
+        let message =
+            format!("it belongs to a list sorted by {}; give sort={} or begin anew", from.sort, from.sort);
+        return Err(AppError::Invalid { field: "cursor", message });
+    }
+    Ok(context.store.catalogue_page(filter, sort, from, limit).await?)
+}
+
+/// The repository of this name: its id or number, or those of a project that is a checkout of it; `owner/name`; its
+/// address; the id of its entry in the watchlist.
+pub async fn find(context: &Context, name: &str) -> Result<CatalogueRow, AppError> {
+    let not_found = || AppError::NotFound { query: name.to_owned() };
+    let mut found = context.store.catalogue_named(&parse(name).ok_or_else(not_found)?).await?;
+    let mut watched = (0..found.len()).filter(|&index| found[index].repository.is_some());
+    match (found.len(), watched.next(), watched.next()) {
+        (0, ..) => Err(not_found()),
+        (1, ..) => Ok(found.remove(0)),
+        // Commits and people are asked for by the same name, and only a watched one has them.
+        (_, Some(only), None) => Ok(found.remove(only)),
+        _ => {
+            let called = |row: &CatalogueRow| row.url.clone().unwrap_or_else(|| row.id.to_string());
+            Err(AppError::Ambiguous {
+                query: name.to_owned(),
+                candidates: found.iter().map(called).collect(),
+            })
+        }
+    }
+}
+
+/// What a name can mean; `None` if no repository can be called so.
+fn parse(name: &str) -> Option<RepositoryName> {
+    if let Ok(id) = name.parse::<RepoId>() {
+        return Some(RepositoryName::Id(id));
+    }
+    let number = watchlist_number(name).or_else(|| name.parse().ok().filter(|&number: &i64| number > 0));
+    if let Some(number) = number {
+        return Some(RepositoryName::Number(number));
+    }
+    if name.contains('\0') {
+        return None;
+    }
+    if name.contains("://") || name.contains('@') {
+        return Some(RepositoryName::Identity(RemoteUrl::parse(name).ok()?.identity()));
+    }
+    let (owner, last) = name.rsplit_once('/')?;
+    Some(RepositoryName::Slug(owner.to_owned(), last.to_owned()))
+}
+
+/// The words that a facet can have, if the list is closed.
+fn words(facet: Facet) -> Option<Vec<&'static str>> {
+    match facet {
+        Facet::Origin => Some(Origin::ALL.iter().map(|one| one.as_str()).collect()),
+        Facet::Status => Some(Processing::ALL.iter().map(|one| one.as_str()).collect()),
+        Facet::Level => Some(Level::ALL.iter().map(|one| one.as_str()).collect()),
+        Facet::Category => Some(Category::ALL.iter().map(|one| one.as_str()).collect()),
+        Facet::Relation => Some(RELATIONS.to_vec()),
+        Facet::Host | Facet::Owner | Facet::Tag | Facet::Language | Facet::AddedBy => None,
+    }
+}
+
+fn check_words(facet: Facet, wanted: &[String]) -> Result<(), AppError> {
+    wanted.iter().try_for_each(|word| check_text(facet.as_str(), word))?;
+    let Some(known) = words(facet) else { return Ok(()) };
+    match wanted.iter().find(|word| !known.contains(&word.as_str())) {
+        Some(word) => {
+            let message = format!("'{word}' is none of {}", known.join(", "));
+            Err(AppError::Invalid { field: facet.as_str(), message })
+        }
+        None => Ok(()),
+    }
+}
+
+/// PostgreSQL takes no text with a zero in it.
+fn check_text(field: &'static str, text: &str) -> Result<(), AppError> {
+    if text.contains('\0') {
+        let message = "there is a zero byte in it, which no name has".to_owned();
+        return Err(AppError::Invalid { field, message });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_model::relation::Relation;
+
+    use super::RELATIONS;
+
+    #[test]
+    fn every_relation_has_its_word() {
+        let all = [Relation::Mine, Relation::Team, Relation::ThirdParty, Relation::Unknown];
+        assert_eq!(all.map(Relation::as_str), RELATIONS);
+    }
+}

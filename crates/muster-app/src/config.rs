@@ -132,8 +132,10 @@ pub struct MirrorConfig {
     /// Bytes that they may take together; 0 = each is removed when it was processed; negative = a fifth of the disk, at
     /// least 5 GiB.
     pub quota_bytes: i64,
-    /// How remotes may be reached: https, http, ssh, git.
+    /// How remotes may be reached: https, http, git.
     pub schemes: Vec<String>,
+    /// Addresses in a spelling for ssh are reached so; else over https.
+    pub ssh: bool,
     /// Private, loopback and link-local addresses may be reached too.
     pub allow_private: bool,
     /// Seconds after which a clone or fetch is given up.

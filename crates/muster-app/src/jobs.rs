@@ -14,7 +14,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use muster_git::mirror::{MirrorError, Mirrors};
 use muster_jobs::{Job, QueueConfig, Registry, RunnerConfig};
-use muster_model::{AddressPolicy, Timestamp};
+use muster_model::Timestamp;
 use muster_net::Webhook;
 use muster_store::{Priority, job::Retention};
 
@@ -22,12 +22,13 @@ use crate::{
     config::{BackfillConfig, JobsConfig, MirrorConfig, WatchlistConfig},
     context::Context,
     error::AppError,
+    remote_policy::RemotePolicy,
 };
 
 use commit_backfill::CommitBackfill;
 use remote::Remotes;
 use repository_setup::RepositorySetup;
-use requests::{QUEUE_ANALYSIS, QUEUE_NETWORK, QUEUE_UPKEEP};
+use requests::{COMMIT_BACKFILL, QUEUE_MAINTENANCE, QUEUE_NOTIFY, REPOSITORY_SETUP};
 use watchlist_cleanup::WatchlistCleanup;
 use webhook_delivery::WebhookDelivery;
 
@@ -35,8 +36,8 @@ use webhook_delivery::WebhookDelivery;
 pub struct JobParts {
     /// The folder of copies; made if it is not there.
     pub folder: PathBuf,
-    /// Which addresses may be reached.
-    pub policy: AddressPolicy,
+    /// What may be reached.
+    pub policy: RemotePolicy,
     /// Who is told.
     pub webhook: Option<Webhook>,
     /// `[mirror]`
@@ -79,10 +80,11 @@ pub fn runner_config(config: &JobsConfig, grace: Duration) -> RunnerConfig {
         queues: vec![
             QueueConfig {
                 group_limit: Some(number(config.per_host)),
-                ..QueueConfig::new(QUEUE_NETWORK, number(config.network))
+                ..QueueConfig::new(REPOSITORY_SETUP, number(config.network))
             },
-            QueueConfig::new(QUEUE_ANALYSIS, number(config.analysis)),
-            QueueConfig::new(QUEUE_UPKEEP, 1),
+            QueueConfig::new(COMMIT_BACKFILL, number(config.analysis)),
+            QueueConfig::new(QUEUE_NOTIFY, number(config.network)),
+            QueueConfig::new(QUEUE_MAINTENANCE, 1),
         ],
         lease,
         heartbeat: lease / 3,

@@ -14,6 +14,7 @@ pub mod follow;
 pub mod jobs;
 pub mod known;
 pub mod live;
+pub mod remote_policy;
 pub mod services;
 pub mod upkeep;
 

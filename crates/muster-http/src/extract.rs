@@ -1,6 +1,7 @@
 //! Extractors whose refusals are problems. axum's own answer with plain text.
 
 use axum::{
+    body::HttpBody,
     extract::{FromRequest, FromRequestParts, Request, rejection::JsonRejection},
     http::{StatusCode, request::Parts},
 };
@@ -51,6 +52,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if request.body().is_end_stream() {
+            return serde_json::from_slice(b"{}")
+                .map(Self)
+                .map_err(|error| Problem::field("body", format!("send a JSON object: {error}")));
+        }
         match axum::Json::<T>::from_request(request, state).await {
             Ok(axum::Json(value)) => Ok(Self(value)),
             Err(rejection) => Err(of_json(&rejection)),

@@ -161,6 +161,15 @@ impl RemoteUrl {
         Ok(Self { scheme, host: host.to_ascii_lowercase(), port, path: path.to_owned() })
     }
 
+    /// The same repository over https, if this is a spelling for ssh; the port, which is that of ssh, is left out.
+    #[must_use]
+    pub fn over_https_for_ssh(self) -> Self {
+        if self.scheme != Scheme::Ssh {
+            return self;
+        }
+        Self { scheme: Scheme::Https, port: None, ..self }
+    }
+
     /// How it is reached.
     pub fn scheme(&self) -> Scheme {
         self.scheme

@@ -5,8 +5,8 @@ use muster_model::{
     alert::{Alert, AlertKind, Finding},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, Condition, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::OnConflict,
 };
 
 use crate::{entity::alert, error::StoreError, repository::word, store::Store, text, tx::Tx};
@@ -24,13 +24,7 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<Alert>, StoreError> {
         use alert::Column;
-        let mut these = Condition::all();
-        if let Some(repository) = repository {
-            these = these.add(Column::Repository.eq(repository.to_string()));
-        }
-        if let Some(kind) = kind {
-            these = these.add(Column::Kind.eq(kind.as_str()));
-        }
+        let mut these = chosen(repository, kind);
         if let Some((at, id)) = before {
             let at = text::micros(at);
             let as_old = Condition::all().add(Column::FiredAt.eq(at)).add(Column::Id.lt(id.to_string()));
@@ -43,6 +37,28 @@ impl Store {
             .limit(limit);
         self.read(async { query.all(self.reader()).await?.iter().map(from_row).collect() }).await
     }
+}
+
+impl Store {
+    /// How many alerts there are, of one repository or of all, of one kind or of all.
+    pub async fn alerts_total(
+        &self,
+        repository: Option<RepoId>,
+        kind: Option<AlertKind>,
+    ) -> Result<u64, StoreError> {
+        self.read(alert::Entity::find().filter(chosen(repository, kind)).count(self.reader())).await
+    }
+}
+
+fn chosen(repository: Option<RepoId>, kind: Option<AlertKind>) -> Condition {
+    let mut these = Condition::all();
+    if let Some(repository) = repository {
+        these = these.add(alert::Column::Repository.eq(repository.to_string()));
+    }
+    if let Some(kind) = kind {
+        these = these.add(alert::Column::Kind.eq(kind.as_str()));
+    }
+    these
 }
 
 impl Tx {

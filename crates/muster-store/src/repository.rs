@@ -9,8 +9,10 @@ use muster_model::{
     repository::{Level, Processing, Repository, Step},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait, Condition, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
+    sea_query::{LockType, OnConflict},
 };
 
 use crate::{
@@ -137,6 +139,18 @@ impl Store {
         .await
     }
 
+    /// Numbers of repositories that are gone and whose commits are still here.
+    pub async fn commits_orphaned(&self) -> Result<Vec<i64>, StoreError> {
+        let known = repository::Entity::find().select_only().column(repository::Column::Number).into_query();
+        let query = revision::Entity::find()
+            .select_only()
+            .column(revision::Column::Repository)
+            .distinct()
+            .filter(revision::Column::Repository.not_in_subquery(known))
+            .into_tuple();
+        self.read(query.all(self.reader())).await
+    }
+
     async fn repository_where(&self, condition: Condition) -> Result<Option<Repository>, StoreError> {
         let query = repository::Entity::find().filter(condition);
         self.read(async { query.one(self.reader()).await?.map(from_row).transpose() }).await
@@ -204,7 +218,12 @@ impl Tx {
         let identities: Vec<&String> = identities.collect();
         for chunk in identities.chunks(ROWS) {
             let filter = repository::Column::Identity.is_in(chunk.iter().copied());
-            for row in repository::Entity::find().filter(filter).all(self.connection()).await? {
+            // Kept from going until this transaction ends; changing it is nobody else's loss.
+            let query = repository::Entity::find()
+                .filter(filter)
+                .order_by_asc(repository::Column::Identity)
+                .lock(LockType::KeyShare);
+            for row in query.all(self.connection()).await? {
                 into.insert(row.identity.clone(), from_row(row)?);
             }
         }
@@ -213,9 +232,17 @@ impl Tx {
 
     /// The repository, locked until this transaction ends: whoever reads it here and puts it back loses nobody's change.
     pub async fn repository(&mut self, id: RepoId) -> Result<Option<Repository>, StoreError> {
-        let query = repository::Entity::find_by_id(id.to_string()).lock_exclusive();
+        let query = repository::Entity::find_by_id(id.to_string()).lock(LockType::NoKeyUpdate);
         let read = async { query.one(self.connection()).await?.map(from_row).transpose() };
         read.await.map_err(|error| self.fail(error))
+    }
+
+    /// Holds the repository alone, so that it can go: nobody adds a watch before this transaction ends. False if it is
+    /// gone already.
+    pub async fn repository_hold(&mut self, id: RepoId) -> Result<bool, StoreError> {
+        let query = repository::Entity::find_by_id(id.to_string()).lock_exclusive();
+        let held = query.one(self.connection()).await;
+        held.map(|row| row.is_some()).map_err(|error| self.fail(error))
     }
 
     /// Puts the repository as it is now, except for its address and number. False if it is gone.
@@ -282,18 +309,6 @@ impl Tx {
             Ok::<_, DbErr>(done.rows_affected > 0)
         };
         remove.await.map_err(|error| self.fail(error))
-    }
-
-    /// Numbers of repositories that are gone and whose commits are still here.
-    pub async fn commits_orphaned(&mut self) -> Result<Vec<i64>, StoreError> {
-        let known = repository::Entity::find().select_only().column(repository::Column::Number).into_query();
-        let query = revision::Entity::find()
-            .select_only()
-            .column(revision::Column::Repository)
-            .distinct()
-            .filter(revision::Column::Repository.not_in_subquery(known))
-            .into_tuple();
-        query.all(self.connection()).await.map_err(|error| self.fail(error))
     }
 }
 

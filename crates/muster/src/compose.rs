@@ -18,7 +18,7 @@ use muster_app::{
         jobs::JobControl,
         refresh::Keeper,
         registry::{OwnRoots, RegistryKeeper},
-        watchlist::{RemotePolicy, Watchlist},
+        watchlist::Watchlist,
     },
     caches,
     config::{CacheSection, DatabaseConfig, RegistryConfig, WebhookConfig},
@@ -27,6 +27,7 @@ use muster_app::{
     follow,
     jobs::{self, JobParts},
     live::Live,
+    remote_policy::RemotePolicy,
     services::scan::{Detail, RelationChoices, ScanRequest},
     upkeep,
 };
@@ -130,7 +131,7 @@ fn kinds(
         if folder.as_os_str().is_empty() { data_dir.join("mirrors") } else { std::path::absolute(folder)? };
     let parts = JobParts {
         folder,
-        policy: policy.addresses,
+        policy: policy.clone(),
         webhook,
         mirror: config.mirror.clone(),
         backfill: config.backfill.clone(),

@@ -1,10 +1,13 @@
 //! What people do to work in the background: try again, cancel, stop and go on with a queue.
 
 use muster_jobs::Registry;
-use muster_model::{JobId, job::JobRecord};
+use muster_model::{
+    JobId,
+    job::{JobRecord, JobState},
+};
 use muster_store::{
     ChangeEvent, NewAudit, NewChange, Priority, Tx,
-    job::{CancelOutcome, RetryOutcome},
+    job::{CancelOutcome, JobCount, RetryOutcome},
 };
 use serde_json::{Value, json};
 
@@ -50,17 +53,23 @@ impl JobControl {
 
     /// Does so with all that failed for good, of one queue or of all; says how many.
     pub async fn retry_failed(&self, queue: Option<&str>) -> Result<u64, AppError> {
+        let counts = self.context.store.job_counts().await?;
+        let is_meant = |count: &&JobCount| {
+            count.state == JobState::Discarded && queue.is_none_or(|queue| count.queue == queue)
+        };
+        // One that fails at once is discarded again: those of now are taken up, not those of later.
+        let failed: u64 = counts.iter().filter(is_meant).map(|count| count.count).sum();
         let mut retried = 0;
         loop {
             let mut tx = self.context.store.begin(Priority::Interactive).await?;
-            let batch = tx.job_retry_discarded(queue, BATCH).await?;
+            let batch = tx.job_retry_discarded(queue, BATCH.min(failed.saturating_sub(retried))).await?;
             if batch > 0 {
                 let detail = json!({ "jobs": batch });
                 self.note(&mut tx, "job.retry_failed", queue.unwrap_or("all queues"), detail).await?;
             }
             tx.commit().await?;
             retried += batch;
-            if batch == 0 {
+            if batch == 0 || retried >= failed {
                 return Ok(retried);
             }
         }

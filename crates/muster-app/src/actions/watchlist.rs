@@ -7,23 +7,22 @@
 mod adding;
 
 use muster_model::{
-    AddressPolicy, JobId, RemoteUrl, Repository, WatchId,
+    JobId, Repository, WatchId,
     alert::{AlertSettings, Watch},
     category::Category,
-    remote_url::{RemoteUrlError, Scheme},
     repository::{Level, Processing},
 };
 use muster_store::{NewAudit, Priority, Seq, Tx};
 use serde_json::{Value, json};
 
 use crate::{
-    config::MirrorConfig,
     context::Context,
     error::AppError,
     jobs::{
         entry::{begin_again, told},
         requests::{self, Urgency},
     },
+    remote_policy::RemotePolicy,
     services::watchlist,
 };
 
@@ -57,78 +56,6 @@ pub struct WatchRequest {
     pub tags: Option<Vec<String>>,
     /// How much to learn of it.
     pub level: Option<Level>,
-}
-
-/// Which remotes may be reached; what needs no name server is judged at the door.
-#[derive(Debug, Clone)]
-pub struct RemotePolicy {
-    schemes: Vec<Scheme>,
-    /// Which addresses may be reached.
-    pub addresses: AddressPolicy,
-}
-
-impl RemotePolicy {
-    /// As the configuration wants it.
-    pub fn new(config: &MirrorConfig) -> Result<Self, AppError> {
-        let scheme = |word: &String| match word.as_str() {
-            "https" => Ok(Scheme::Https),
-            "http" => Ok(Scheme::Http),
-            "ssh" => Ok(Scheme::Ssh),
-            "git" => Ok(Scheme::Git),
-            other => Err(AppError::Invalid {
-                field: "mirror.schemes",
-                message: format!("'{other}' is none of https, http, ssh, git"),
-            }),
-        };
-        let addresses =
-            if config.allow_private { AddressPolicy::AllowPrivate } else { AddressPolicy::Public };
-        Ok(Self { schemes: config.schemes.iter().map(scheme).collect::<Result<_, _>>()?, addresses })
-    }
-
-    /// The address of a repository that may be asked for; credentials in it are dropped.
-    pub fn admit(&self, text: &str) -> Result<RemoteUrl, AppError> {
-        let refuse = |message: String| Err(AppError::Invalid { field: "repo_url", message });
-        let url = match RemoteUrl::parse(text) {
-            Ok(url) => url,
-            Err(error @ RemoteUrlError::UnsupportedScheme(_)) => {
-                return refuse(format!("{error}; give one like https://host/owner/name"));
-            }
-            Err(error) => return refuse(error.to_string()),
-        };
-        match url.scheme() {
-            Scheme::File => {
-                return refuse(
-                    "this is no address of a remote repository; give one like https://host/owner/name \
-                     (folders of this machine are roots: muster serve FOLDER)"
-                        .to_owned(),
-                );
-            }
-            scheme if !self.schemes.contains(&scheme) => {
-                let known: Vec<_> = self.schemes.iter().map(|scheme| scheme.as_str()).collect();
-                return refuse(format!(
-                    "the transport {} is not allowed here (allowed: {}); mirror.schemes says which are",
-                    scheme.as_str(),
-                    known.join(", ")
-                ));
-            }
-            _ => {}
-        }
-        if url.host().eq_ignore_ascii_case("localhost") && self.addresses == AddressPolicy::Public {
-            return refuse(
-                "localhost is this machine itself; set mirror.allow_private to reach it".to_owned(),
-            );
-        }
-        if let Some(address) = muster_net::literal(url.host())
-            && let Err(refused) = self.addresses.check(address)
-        {
-            return refuse(refused.to_string());
-        }
-        let is_odd = |part: &str| part.is_empty() || part == "." || part == ".." || part.starts_with('-');
-        if url.path().split('/').any(is_odd) {
-            return refuse(format!("'{}' is no path of a repository", url.path()));
-        }
-        Ok(url)
-    }
 }
 
 /// What people do to the watchlist.
@@ -165,26 +92,32 @@ impl Watchlist {
     pub async fn remove(&self, name: &str, added_by: Option<&str>) -> Result<Option<Seq>, AppError> {
         let repository = watchlist::find(&self.context, name).await?;
         let mut tx = self.context.store.begin(Priority::Interactive).await?;
+        // Whoever adds a watch at this moment waits, or is seen here.
+        if !tx.repository_hold(repository.id).await? {
+            return Err(AppError::NotFound { query: name.to_owned() });
+        }
         let (removed, left) = tx.watch_remove(repository.id, added_by).await?;
         if let Some(added_by) = added_by
             && removed == 0
         {
-            return Err(AppError::NotFound {
-                query: format!("a watch of {added_by} over {}", repository.slug()),
-            });
+            let query = format!("of {added_by} over {}", repository.slug());
+            return Err(AppError::NoSuch { what: "watch", query });
         }
         if left == 0 {
-            self.cancel_jobs(&mut tx, &repository).await?;
             tx.job_schedule_remove(&[requests::poll_key(&repository)]).await?;
             tx.repository_remove(repository.id).await?;
-            tx.job_enqueue(&[requests::cleanup(&self.context)]).await?;
             told(&mut tx, &repository, "repository.removed");
         } else {
             told(&mut tx, &repository, "repository.changed");
         }
         let who = added_by.unwrap_or("everybody");
         self.note(&mut tx, who, "watch.remove", &repository, json!({ "left": left })).await?;
-        Ok(tx.commit().await?)
+        let seq = tx.commit().await?;
+        if left == 0 {
+            // Apart, because jobs come before their repository. What still runs finds that it is gone.
+            self.cancel_jobs(&repository).await?;
+        }
+        Ok(seq)
     }
 
     /// Takes up the processing of an entry that failed.
@@ -221,14 +154,16 @@ impl Watchlist {
         change: impl FnOnce(&mut Repository) -> Result<(), AppError>,
     ) -> Result<Repository, AppError> {
         let context = &self.context;
-        let id = watchlist::find(context, name).await?.id;
+        let found = watchlist::find(context, name).await?;
+        let id = found.id;
         let mut tx = context.store.begin(Priority::Interactive).await?;
+        // Jobs before their repository: so do those that run.
+        tx.job_enqueue(&[requests::setup(context, &found, Urgency::Asked)]).await?;
         let gone = || AppError::NotFound { query: name.to_owned() };
         let mut repository = tx.repository(id).await?.ok_or_else(gone)?;
         change(&mut repository)?;
         begin_again(&mut repository, context.clock.now());
         tx.repository_put(&repository).await?;
-        tx.job_enqueue(&[requests::setup(context, &repository, Urgency::Asked)]).await?;
         told(&mut tx, &repository, "repository.processing");
         self.note(&mut tx, SOMEBODY, what, &repository, Value::Null).await?;
         tx.commit().await?;
@@ -255,14 +190,18 @@ impl Watchlist {
         Ok(watch)
     }
 
-    /// What is being done for a repository that goes is not wanted any more.
-    async fn cancel_jobs(&self, tx: &mut Tx, repository: &Repository) -> Result<(), AppError> {
+    /// What is being done for a repository that is gone is not wanted any more, and what it left is removed.
+    async fn cancel_jobs(&self, repository: &Repository) -> Result<(), AppError> {
         let context = &self.context;
         let new_id = || JobId::new(context.clock.now(), (context.chance)());
-        for job in context.store.jobs_unfinished(&[repository.id.to_string()]).await? {
-            // Nobody has to put right what is going: the handlers of given-up jobs are not asked.
+        let jobs = context.store.jobs_unfinished(&[repository.id.to_string()]).await?;
+        let mut tx = context.store.begin(Priority::Interactive).await?;
+        for job in jobs {
+            // Nobody has to put right what is gone: the handlers of given-up jobs are not asked.
             tx.job_cancel(job.id, &new_id).await?;
         }
+        tx.job_enqueue(&[requests::cleanup(context)]).await?;
+        tx.commit().await?;
         Ok(())
     }
 
@@ -300,6 +239,9 @@ fn check_texts(request: &WatchRequest) -> Result<(), AppError> {
     if length(&request.notes) > MAX_NOTES {
         return Err(too_long("notes", MAX_NOTES));
     }
+    if request.notes.as_deref().is_some_and(|notes| notes.contains('\0')) {
+        return Err(AppError::Invalid { field: "notes", message: "leave out the character NUL".to_owned() });
+    }
     if length(&request.added_by) > MAX_NAME {
         return Err(too_long("added_by", MAX_NAME));
     }
@@ -320,56 +262,5 @@ fn check_texts(request: &WatchRequest) -> Result<(), AppError> {
             message: format!("'{tag}' is empty or longer than {MAX_TAG}"),
         }),
         None => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn policy(schemes: &[&str], allow_private: bool) -> RemotePolicy {
-        let config = MirrorConfig {
-            folder: std::path::PathBuf::new(),
-            quota_bytes: -1,
-            schemes: schemes.iter().map(|scheme| (*scheme).to_owned()).collect(),
-            allow_private,
-            timeout_seconds: 1,
-            stall_seconds: 1,
-            max_bytes: 1,
-        };
-        RemotePolicy::new(&config).expect("schemes")
-    }
-
-    #[test]
-    fn what_cannot_be_reached_is_refused_at_the_door_with_the_reason() {
-        let public = policy(&["https"], false);
-        for (text, says) in [
-            ("", "empty"),
-            ("hello", "no address of a remote repository"),
-            ("/srv/git/a", "no address of a remote repository"),
-            ("file:///srv/git/a", "no address of a remote repository"),
-            ("--upload-pack=touch x", "begins with '-'"),
-            ("ext::sh -c id", "not supported"),
-            ("ftp://host.example/a", "not supported"),
-            ("http://host.example/a/b", "http is not allowed here (allowed: https)"),
-            ("git@host.example:a/b", "ssh is not allowed"),
-            ("https://localhost/a/b", "this machine itself"),
-            ("https://127.0.0.1/a/b", "a loopback address"),
-            ("https://[::ffff:10.0.0.1]:8443/a/b", "a private address"),
-            ("https://169.254.169.254/latest/meta-data", "a link-local address"),
-            ("https://host.example/../b", "no path of a repository"),
-            ("https://host.example/a/--x", "no path of a repository"),
-            ("https://host.example//a", "no path of a repository"),
-        ] {
-            let error = public.admit(text).expect_err(text).to_string();
-            assert!(error.contains(says), "{text}: {error}");
-        }
-        let url = public.admit("https://me:secret@host.example/a/b.git?token=x").expect("admitted");
-        assert_eq!(url.to_string(), "https://host.example/a/b");
-        let private = policy(&["https", "http", "git"], true);
-        for text in ["http://127.0.0.1:8080/a/b.git", "git://localhost/a", "https://10.1.2.3/a/b"] {
-            assert!(private.admit(text).is_ok(), "{text}");
-        }
-        assert!(private.admit("http://0.0.0.0/a/b").is_err());
     }
 }

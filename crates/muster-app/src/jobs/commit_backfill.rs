@@ -22,7 +22,7 @@ use super::{
     entry::{self, told},
     news,
     remote::Remotes,
-    requests::{self, COMMIT_BACKFILL, QUEUE_ANALYSIS},
+    requests::{self, COMMIT_BACKFILL},
 };
 
 /// Batches that wait to be stored.
@@ -45,7 +45,7 @@ impl Job for CommitBackfill {
     }
 
     fn queue(&self) -> &'static str {
-        QUEUE_ANALYSIS
+        COMMIT_BACKFILL
     }
 
     fn time_limit(&self) -> Duration {
@@ -73,6 +73,7 @@ impl CommitBackfill {
     async fn backfill(&self, run: &JobRun) -> Result<(), JobFailure> {
         let context = &self.context;
         let Some(repository) = entry::subject(context, run).await? else { return Ok(()) };
+        entry::change(context, run, repository.id, |it| entry::set_running(it, "commits")).await?;
         let Some(tip) = repository.refs.as_ref().and_then(|refs| refs.head.clone()) else { return Ok(()) };
         let window = self.remotes.window();
         let mirror = self.remotes.mirror(run, &repository, &tip, window).await?;
@@ -143,7 +144,7 @@ impl CommitBackfill {
         // What is younger than the listing reaches and not in it: the branch was rewritten.
         let (kept, gone): (Vec<Commit>, Vec<Commit>) = commits.into_iter().partition(|commit| {
             listed.contains(commit.id.as_str())
-                || listing.cut_off.is_some_and(|cut_off| commit.committer.at < cut_off)
+                || listing.cut_off.is_some_and(|cut_off| commit.committer.at <= cut_off)
         });
         let now = context.clock.now();
         let (kept, facts) = crate::blocking::blocking("working out a history", move || {

@@ -99,6 +99,11 @@ pub(super) async fn change(
 /// A step is at work, and those before it are done.
 pub(super) fn set_running(repository: &mut Repository, name: &str) {
     let Some(at) = repository.steps.iter().position(|step| step.name == name) else { return };
+    if repository.processing == Processing::Failed {
+        // Its job was taken up again.
+        repository.processing = Processing::Processing;
+        (repository.processing_completed_at, repository.last_error) = (None, None);
+    }
     for step in &mut repository.steps[..at] {
         (step.state, step.error) = (StepState::Done, None);
     }
@@ -165,8 +170,12 @@ pub(super) async fn give_up(
     let Some(mut repository) = tx.repository(id).await? else { return Ok(()) };
     let now = context.clock.now();
     let is_known = repository.processing == Processing::Ready;
-    // The one that is not done is the one that failed.
-    if let Some(step) = repository.steps.iter_mut().find(|step| step.state != StepState::Done) {
+    let is_failed = |step: &&mut Step| match &*job.kind {
+        requests::COMMIT_BACKFILL => step.name == "commits",
+        // Of those before it the first that is not done.
+        _ => step.state != StepState::Done,
+    };
+    if let Some(step) = repository.steps.iter_mut().find(is_failed) {
         step.state = StepState::Failed;
         step.error = Some(reason.to_owned());
     }

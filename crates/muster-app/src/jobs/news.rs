@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     context::Context,
-    jobs::requests::{QUEUE_NETWORK, WEBHOOK_DELIVERY},
+    jobs::requests::{FREE_LOSSES, QUEUE_NOTIFY, WEBHOOK_DELIVERY},
 };
 
 /// A watched repository is complete for the first time, or again after it had failed.
@@ -126,7 +126,8 @@ async fn deliver(context: &Context, tx: &mut Tx, topic: &str, data: Value) -> Re
     let job = NewJob {
         priority: PRIORITY_DEFAULT,
         max_attempts: 8,
-        ..NewJob::new(id, WEBHOOK_DELIVERY, QUEUE_NETWORK, payload)
+        free_losses: FREE_LOSSES,
+        ..NewJob::new(id, WEBHOOK_DELIVERY, QUEUE_NOTIFY, payload)
     };
     tx.job_enqueue(&[job]).await?;
     Ok(())

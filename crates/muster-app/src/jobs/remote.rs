@@ -8,13 +8,14 @@ use muster_git::mirror::{
     self, Mirror, MirrorError, MirrorLimits, Mirrors, Phase, Progress, RemoteRefs, Source, Watch, Window,
 };
 use muster_jobs::{JobFailure, JobRun};
-use muster_model::{AddressPolicy, Clock, Repository, Timestamp, repository::RefFacts};
+use muster_model::{Clock, Repository, Timestamp, repository::RefFacts};
 use tokio::{sync::watch, task};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::{
     blocking::blocking,
     config::{BackfillConfig, MirrorConfig},
+    remote_policy::RemotePolicy,
 };
 
 /// How long a job waits for another one that works with the same copy.
@@ -24,7 +25,7 @@ const IN_USE_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Remotes {
     mirrors: Arc<Mirrors>,
-    policy: AddressPolicy,
+    policy: RemotePolicy,
     limits: MirrorLimits,
     backfill: BackfillConfig,
     clock: Arc<dyn Clock>,
@@ -35,7 +36,7 @@ impl Remotes {
     /// With the folder of copies, and as the configuration wants it.
     pub(super) fn new(
         mirrors: Arc<Mirrors>,
-        policy: AddressPolicy,
+        policy: RemotePolicy,
         mirror: &MirrorConfig,
         backfill: &BackfillConfig,
         clock: Arc<dyn Clock>,
@@ -168,7 +169,9 @@ impl Remotes {
 
     async fn source(&self, repository: &Repository) -> Result<Source, JobFailure> {
         let url = &repository.url;
-        let resolved = muster_net::resolve(url.host(), url.port().unwrap_or_default(), self.policy).await;
+        self.policy.check_scheme(url).map_err(JobFailure::Permanent)?;
+        let resolved =
+            muster_net::resolve(url.host(), url.port().unwrap_or_default(), self.policy.addresses).await;
         let addresses: Vec<IpAddr> = resolved.map_err(|error| {
             let reason = error.to_string();
             if error.is_worth_retrying() { JobFailure::Retry(reason) } else { JobFailure::Permanent(reason) }

@@ -9,7 +9,7 @@ use muster_jobs::{Job, JobFailure, JobRun};
 use muster_model::{
     Repository,
     job::{JobRecord, PRIORITY_LAST},
-    repository::{Level, Processing, RefFacts},
+    repository::{Level, Processing, RefFacts, StepState},
 };
 use muster_store::{Priority, StoreError, Tx};
 
@@ -19,7 +19,7 @@ use super::{
     entry::{self, told},
     news,
     remote::{Remotes, ref_facts},
-    requests::{self, QUEUE_NETWORK, REPOSITORY_SETUP},
+    requests::{self, REPOSITORY_SETUP},
 };
 
 /// See the module.
@@ -35,7 +35,7 @@ impl Job for RepositorySetup {
     }
 
     fn queue(&self) -> &'static str {
-        QUEUE_NETWORK
+        REPOSITORY_SETUP
     }
 
     fn time_limit(&self) -> Duration {
@@ -82,7 +82,10 @@ impl RepositorySetup {
         let seen = facts.clone();
         let cloning = entry::change(context, run, repository.id, |it| {
             if it.processing == Processing::Ready && !it.is_refreshing {
+                // What went wrong the last time is over when this went well, and was told then.
+                let last_error = it.last_error.take();
                 entry::begin_again(it, context.clock.now());
+                it.last_error = last_error;
             }
             (it.refs, it.refs_at) = (Some(seen), Some(context.clock.now()));
             entry::set_running(it, "clone");
@@ -101,18 +104,25 @@ impl RepositorySetup {
         let now = context.clock.now();
         let mut tx = run.begin(Priority::Background).await?;
         let Some(mut repository) = tx.repository(seen.id).await? else { return Ok(()) };
+        if !is_complete(&repository, &facts) {
+            // More was asked for while the other side was asked.
+            let reason = "more is to be learned of it than when this began".to_owned();
+            return Err(JobFailure::Later { reason, at: now });
+        }
         let was_ready = repository.processing == Processing::Ready && !repository.is_refreshing;
-        let is_news =
-            !was_ready || repository.refs.as_ref() != Some(&facts) || repository.last_error.is_some();
+        let is_open = repository.steps.iter().any(|step| step.state != StepState::Done);
+        let has_moved = repository.refs.as_ref() != Some(&facts);
+        let is_news = !was_ready || is_open || has_moved || repository.last_error.is_some();
         (repository.refs, repository.refs_at) = (Some(facts), Some(now));
         if is_news {
             entry::set_ready(&mut repository, now);
             told(&mut tx, &repository, "repository.ready");
-            tx.job_schedule_put(&[entry::schedule(context, &self.watchlist, &repository)]).await?;
             if seen.processing != Processing::Ready {
                 news::enqueue(context, &mut tx, &repository, news::READY).await?;
             }
         }
+        // Also without news: one that became quiet is looked at less often.
+        tx.job_schedule_put(&[entry::schedule(context, &self.watchlist, &repository)]).await?;
         tx.repository_put(&repository).await?;
         Ok(run.complete_in(tx).await?)
     }
@@ -120,13 +130,14 @@ impl RepositorySetup {
     /// The copy is there: its commits are read by another job, asked for as this one ends.
     async fn hand_on(&self, run: &JobRun, seen: &Repository) -> Result<(), JobFailure> {
         let mut tx = run.begin(Priority::Background).await?;
+        // Jobs before their repository, as everywhere: who goes the other way round can wait for this one for ever.
+        let priority = run.record().priority;
+        tx.job_enqueue(&[requests::backfill(&self.context, seen, priority, Some(run.id()))]).await?;
         let Some(mut repository) = tx.repository(seen.id).await? else { return Ok(()) };
         entry::set_running(&mut repository, "commits");
         repository.updated_at = self.context.clock.now();
         tx.repository_put(&repository).await?;
         told(&mut tx, &repository, "repository.processing");
-        let priority = run.record().priority;
-        tx.job_enqueue(&[requests::backfill(&self.context, &repository, priority, Some(run.id()))]).await?;
         Ok(run.complete_in(tx).await?)
     }
 }

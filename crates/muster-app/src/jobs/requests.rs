@@ -2,7 +2,7 @@
 //! from the jobs themselves, because whoever asks need not know what they stand on.
 
 use muster_model::{JobId, Repository, job};
-use muster_store::job::{JobSchedule, NewJob, ScheduleTime};
+use muster_store::job::{JobSchedule, Loudness, NewJob, ScheduleTime};
 use serde_json::json;
 
 use crate::context::Context;
@@ -16,16 +16,14 @@ pub const WEBHOOK_DELIVERY: &str = "webhook-delivery";
 /// Kind: commits of repositories that are gone.
 pub const WATCHLIST_CLEANUP: &str = "watchlist-cleanup";
 
-/// Queue of what waits for other machines.
-pub const QUEUE_NETWORK: &str = "network";
-/// Queue of what keeps a processor busy.
-pub const QUEUE_ANALYSIS: &str = "analysis";
-/// Queue of what is quickly done.
-pub const QUEUE_UPKEEP: &str = "upkeep";
+/// Queue of what tells others. A kind whose queue is not named here has one of its own name.
+pub const QUEUE_NOTIFY: &str = "notify";
+/// Queue of what looks after the house.
+pub const QUEUE_MAINTENANCE: &str = "maintenance";
 
 /// A process that is killed again and again must not give up what it happens to be at: what could go wrong with a
-/// repository goes wrong in git, a program of its own with limits of its own.
-const FREE_LOSSES: u32 = 20;
+/// repository goes wrong in git, a program of its own with limits of its own; removing and telling harm nobody.
+pub(super) const FREE_LOSSES: u32 = 20;
 
 /// For whom something is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +58,7 @@ pub fn setup(context: &Context, repository: &Repository, urgency: Urgency) -> Ne
         unique_key: Some(setup_key(repository)),
         // Hosts take turns, so that one with a thousand repositories does not keep the others waiting.
         group: Some(repository.url.host().to_owned()),
-        ..about(context, repository, REPOSITORY_SETUP, QUEUE_NETWORK)
+        ..about(context, repository, REPOSITORY_SETUP)
     }
 }
 
@@ -70,15 +68,15 @@ pub fn backfill(context: &Context, repository: &Repository, priority: u8, parent
         priority,
         parent,
         unique_key: Some(format!("{COMMIT_BACKFILL}:{}", repository.id)),
-        ..about(context, repository, COMMIT_BACKFILL, QUEUE_ANALYSIS)
+        ..about(context, repository, COMMIT_BACKFILL)
     }
 }
 
-fn about(context: &Context, repository: &Repository, kind: &'static str, queue: &'static str) -> NewJob {
+fn about(context: &Context, repository: &Repository, kind: &'static str) -> NewJob {
     let subject = repository.id.to_string();
     let payload = json!({ "repository": subject });
     let id = JobId::new(context.clock.now(), (context.chance)());
-    NewJob { subject: Some(subject), free_losses: FREE_LOSSES, ..NewJob::new(id, kind, queue, payload) }
+    NewJob { subject: Some(subject), free_losses: FREE_LOSSES, ..NewJob::new(id, kind, kind, payload) }
 }
 
 /// The id of the schedule by which a repository is looked at again.
@@ -96,7 +94,9 @@ pub fn poll(repository: &Repository, time: ScheduleTime) -> JobSchedule {
         unique_key: Some(setup_key(repository)),
         group: Some(repository.url.host().to_owned()),
         free_losses: FREE_LOSSES,
-        ..JobSchedule::new(poll_key(repository), REPOSITORY_SETUP, QUEUE_NETWORK, payload, time)
+        // A look that finds nothing is no news.
+        loudness: Loudness::Quiet,
+        ..JobSchedule::new(poll_key(repository), REPOSITORY_SETUP, REPOSITORY_SETUP, payload, time)
     }
 }
 
@@ -106,7 +106,9 @@ pub fn cleanup(context: &Context) -> NewJob {
     NewJob {
         unique_key: Some(WATCHLIST_CLEANUP.to_owned()),
         priority: job::PRIORITY_LAST,
-        ..NewJob::new(id, WATCHLIST_CLEANUP, QUEUE_UPKEEP, json!({}))
+        free_losses: FREE_LOSSES,
+        loudness: Loudness::Quiet,
+        ..NewJob::new(id, WATCHLIST_CLEANUP, QUEUE_MAINTENANCE, json!({}))
     }
 }
 
@@ -124,6 +126,8 @@ pub fn cleanup_schedule(from: muster_model::Timestamp) -> JobSchedule {
     JobSchedule {
         unique_key: Some(WATCHLIST_CLEANUP.to_owned()),
         priority: job::PRIORITY_LAST,
-        ..JobSchedule::new(WATCHLIST_CLEANUP, WATCHLIST_CLEANUP, QUEUE_UPKEEP, json!({}), time)
+        free_losses: FREE_LOSSES,
+        loudness: Loudness::Quiet,
+        ..JobSchedule::new(WATCHLIST_CLEANUP, WATCHLIST_CLEANUP, QUEUE_MAINTENANCE, json!({}), time)
     }
 }

@@ -11,7 +11,7 @@ use muster_store::Priority;
 
 use crate::{blocking::blocking, context::Context};
 
-use super::requests::{QUEUE_UPKEEP, WATCHLIST_CLEANUP};
+use super::requests::{QUEUE_MAINTENANCE, WATCHLIST_CLEANUP};
 
 /// Commits removed by one transaction, so that it stays short.
 const BATCH: u64 = 200;
@@ -30,7 +30,7 @@ impl Job for WatchlistCleanup {
     }
 
     fn queue(&self) -> &'static str {
-        QUEUE_UPKEEP
+        QUEUE_MAINTENANCE
     }
 
     fn time_limit(&self) -> Duration {
@@ -44,9 +44,7 @@ impl Job for WatchlistCleanup {
 
 impl WatchlistCleanup {
     async fn clean_up(&self, run: &JobRun) -> Result<(), JobFailure> {
-        let mut tx = run.begin(Priority::Background).await?;
-        let orphaned = tx.commits_orphaned().await?;
-        drop(tx);
+        let orphaned = self.context.store.commits_orphaned().await?;
         for number in orphaned {
             loop {
                 let mut tx = run.begin(Priority::Background).await?;

@@ -8,7 +8,7 @@ use muster_net::Webhook;
 
 use crate::context::Context;
 
-use super::requests::{QUEUE_NETWORK, WEBHOOK_DELIVERY};
+use super::requests::{QUEUE_NOTIFY, WEBHOOK_DELIVERY};
 
 /// See the module.
 pub(super) struct WebhookDelivery {
@@ -23,7 +23,7 @@ impl Job for WebhookDelivery {
     }
 
     fn queue(&self) -> &'static str {
-        QUEUE_NETWORK
+        QUEUE_NOTIFY
     }
 
     fn time_limit(&self) -> Duration {

@@ -18,6 +18,8 @@ pub struct Page {
     pub jobs: Vec<JobRecord>,
     /// The job behind which the next page begins; `None` on the last one.
     pub next: Option<JobId>,
+    /// Jobs that fit.
+    pub total: u64,
 }
 
 /// A queue with its numbers.
@@ -46,7 +48,7 @@ pub async fn list(
         jobs.pop();
     }
     let next = jobs.last().filter(|_| is_more).map(|last| last.id);
-    Ok(Page { jobs, next })
+    Ok(Page { jobs, next, total: context.store.job_total(filter).await? })
 }
 
 /// One job with its lines.

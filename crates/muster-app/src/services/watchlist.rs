@@ -76,6 +76,10 @@ pub struct Page {
 pub async fn find(context: &Context, name: &str) -> Result<Repository, AppError> {
     let store = &context.store;
     let not_found = || AppError::NotFound { query: name.to_owned() };
+    if name.contains('\0') {
+        // No name has it, and PostgreSQL takes no such text.
+        return Err(not_found());
+    }
     if let Ok(id) = name.parse::<RepoId>() {
         return store.repository(id).await?.ok_or_else(not_found);
     }
@@ -165,6 +169,15 @@ pub fn alert_availability(kind: AlertKind) -> Result<(), &'static str> {
 pub async fn activity(context: &Context, days: u32) -> Result<Vec<DayCount>, AppError> {
     let since = context.clock.now() - jiff::SignedDuration::from_hours(24 * i64::from(days));
     Ok(context.store.commits_by_day(since).await?)
+}
+
+/// How many alerts there are.
+pub async fn alerts_total(
+    context: &Context,
+    repository: Option<RepoId>,
+    kind: Option<AlertKind>,
+) -> Result<u64, AppError> {
+    Ok(context.store.alerts_total(repository, kind).await?)
 }
 
 /// What alert settings found, newest first.

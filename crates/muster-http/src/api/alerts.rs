@@ -45,6 +45,7 @@ struct AlertsView {
     items: Vec<AlertView>,
     /// The cursor of the next page; `null` on the last one.
     next: Option<String>,
+    total: u64,
     /// Every setting, and whether it can find anything yet.
     types: Vec<TypeView>,
 }
@@ -129,6 +130,7 @@ async fn alerts(
     Ok(no_store(AlertsView {
         items: found.iter().map(AlertView::from).collect(),
         next: next.map(|last| format!("{}.{}", last.fired_at.as_microsecond(), last.id)),
+        total: watchlist::alerts_total(&state.context, repository, kind).await?,
         types: types(),
     }))
 }

@@ -165,6 +165,8 @@ struct ListView {
     items: Vec<JobView>,
     /// The cursor of the next page; `null` on the last one.
     next: Option<String>,
+    /// Jobs that fit.
+    total: u64,
 }
 
 fn filter_of(params: &ListParams) -> Result<JobFilter, Problem> {
@@ -201,6 +203,7 @@ async fn list(
     Ok(no_store(ListView {
         items: page.jobs.iter().map(JobView::from).collect(),
         next: page.next.map(|next| next.to_string()),
+        total: page.total,
     }))
 }
 

@@ -75,7 +75,7 @@ struct AddRequest {
     /// One of the fourteen categories.
     category: Option<String>,
     tags: Option<Vec<String>>,
-    /// `facts`, `history` (the default) or `full`
+    /// `facts`, `history` or `full` (the default)
     level: Option<String>,
 }
 

@@ -23,13 +23,14 @@ use muster_app::{
         jobs::JobControl,
         refresh::Keeper,
         registry::{OwnRoots, RegistryKeeper},
-        watchlist::{RemotePolicy, Watchlist},
+        watchlist::Watchlist,
     },
     caches,
     config::{ActionsConfig, CacheSection, PortfolioConfig, RegistryConfig, ScanConfig, WatchConfig},
     follow,
     jobs::{self, JobParts},
     live::Live,
+    remote_policy::RemotePolicy,
     services::scan::{Detail, RelationChoices, ScanRequest},
 };
 use muster_cache::{
@@ -138,7 +139,7 @@ impl Setup {
         let policy = RemotePolicy::new(&mirror).expect("known schemes");
         let parts = JobParts {
             folder: self.data_dir.join("mirrors"),
-            policy: policy.addresses,
+            policy: policy.clone(),
             webhook: None,
             mirror,
             backfill: section("backfill"),

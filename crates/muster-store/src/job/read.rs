@@ -5,7 +5,7 @@ use muster_model::{
     job::{JobRecord, JobState},
 };
 use sea_orm::{
-    ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -56,24 +56,7 @@ impl Store {
         before: Option<JobId>,
         limit: u64,
     ) -> Result<Vec<JobRecord>, StoreError> {
-        let mut query = Entity::find().order_by_desc(Column::Id).limit(limit);
-        let equals = [
-            (Column::Queue, &filter.queue),
-            (Column::Kind, &filter.kind),
-            (Column::UniqueKey, &filter.unique_key),
-            (Column::Subject, &filter.subject),
-        ];
-        for (column, value) in equals {
-            if let Some(value) = value {
-                query = query.filter(column.eq(value));
-            }
-        }
-        if !filter.states.is_empty() {
-            query = query.filter(Column::State.is_in(filter.states.iter().map(|state| state.as_str())));
-        }
-        if let Some(parent) = filter.parent {
-            query = query.filter(Column::Parent.eq(parent.to_string()));
-        }
+        let mut query = chosen(filter).order_by_desc(Column::Id).limit(limit);
         if let Some(before) = before {
             query = query.filter(Column::Id.lt(before.to_string()));
         }
@@ -95,6 +78,11 @@ impl Store {
             records.extend(found);
         }
         Ok(records)
+    }
+
+    /// How many jobs fit.
+    pub async fn job_total(&self, filter: &JobFilter) -> Result<u64, StoreError> {
+        self.read(chosen(filter).count(self.reader())).await
     }
 
     /// A job with its lines.
@@ -143,4 +131,26 @@ impl Store {
         self.say_why_they_wait(&rows, &mut records).await?;
         Ok(records)
     }
+}
+
+fn chosen(filter: &JobFilter) -> Select<Entity> {
+    let mut query = Entity::find();
+    let equals = [
+        (Column::Queue, &filter.queue),
+        (Column::Kind, &filter.kind),
+        (Column::UniqueKey, &filter.unique_key),
+        (Column::Subject, &filter.subject),
+    ];
+    for (column, value) in equals {
+        if let Some(value) = value {
+            query = query.filter(column.eq(value));
+        }
+    }
+    if !filter.states.is_empty() {
+        query = query.filter(Column::State.is_in(filter.states.iter().map(|state| state.as_str())));
+    }
+    if let Some(parent) = filter.parent {
+        query = query.filter(Column::Parent.eq(parent.to_string()));
+    }
+    query
 }

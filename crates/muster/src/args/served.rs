@@ -77,7 +77,7 @@ pub(crate) struct WatchAddArgs {
     /// Who watches
     #[arg(long, value_name = "NAME")]
     pub(crate) by: Option<String>,
-    /// How much to learn: facts, history or full [default: history]
+    /// How much to learn: facts, history or full [default: full]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) level: Option<String>,
     /// A note
@@ -127,12 +127,12 @@ pub(crate) enum JobsCommand {
     },
     /// Begin no more jobs of a queue; what runs goes on
     Pause {
-        /// network, analysis or upkeep
+        /// Such as repository-setup; `muster jobs ls` shows them
         queue: String,
     },
     /// Go on with a queue
     Resume {
-        /// network, analysis or upkeep
+        /// Such as repository-setup; `muster jobs ls` shows them
         queue: String,
     },
 }

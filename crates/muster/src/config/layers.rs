@@ -53,6 +53,11 @@ impl Setting {
     /// The value as it may be shown: a secret is not, an address with a password is shown without it.
     pub(crate) fn shown_value(&self) -> Value {
         match &self.value {
+            // The path may hold a token.
+            Value::String(text) if self.section == "webhook" && self.key == "url" && !text.is_empty() => {
+                let origin = text.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+                Value::String(format!("{}/…", without_passwords(&origin)))
+            }
             Value::String(text) if self.key == "secret" && !text.is_empty() => {
                 Value::String("***".to_owned())
             }

@@ -164,7 +164,7 @@ async fn change(
 
 fn new_repository(context: &Context, pending: &Pending) -> NewRepository {
     let request = &pending.request;
-    let level = request.level.unwrap_or(muster_model::repository::Level::History);
+    let level = request.level.unwrap_or(muster_model::repository::Level::Full);
     NewRepository {
         id: RepoId::new(context.clock.now(), (context.chance)()),
         url: pending.url.clone(),

@@ -468,15 +468,15 @@ fn the_commands_add_list_and_look_after_jobs() {
     assert_eq!(list["items"][0]["package"]["tags"], json!(["x"]));
     assert_eq!(said(&["watch", "status", "ada/shop", "--wait"]).0, Some(0));
     assert!(said(&["jobs", "ls", "--state", "completed"]).1.contains("commit-backfill"));
-    assert_eq!(said(&["jobs", "pause", "network"]).0, Some(0));
+    assert_eq!(said(&["jobs", "pause", "repository-setup"]).0, Some(0));
     let paused = service.get("/api/v1/queues");
     let network =
-        paused["queues"].as_array().expect("queues").iter().find(|queue| queue["name"] == "network");
+        paused["queues"].as_array().expect("queues").iter().find(|queue| queue["name"] == "repository-setup");
     assert_eq!(network.expect("the queue")["paused"], true);
     assert_eq!(said(&["watch", "refresh", "ada/shop"]).0, Some(0));
     let waiting = entry(&service, "ada%2Fshop");
     assert!(waiting["waiting"].as_str().is_some_and(|reason| reason.contains("paused")), "{waiting}");
-    assert_eq!(said(&["jobs", "resume", "network"]).0, Some(0));
+    assert_eq!(said(&["jobs", "resume", "repository-setup"]).0, Some(0));
     ready(&service, "ada%2Fshop");
     let (code, _, errors) = said(&["jobs", "pause", "netwrok"]);
     assert_eq!(code, Some(1));

@@ -90,8 +90,14 @@ pub(crate) fn run(rounds: usize) -> Result<()> {
 fn paused(history: &History, rounds: usize) -> Result<Vec<Duration>> {
     let world = World::new(1)?;
     let muster = Muster::start_with(&world, SETTINGS)?;
+    let mut client = muster.client()?;
     for queue in QUEUES {
-        muster.client()?.post(&format!("/api/v1/queues/{queue}/pause"))?;
+        // The runner makes its queues when it begins, which is after the server answers.
+        let name = format!("\"{queue}\"");
+        wait_for(&mut client, "a queue", |client| {
+            Ok(client.get("/api/v1/queues", &[])?.text().contains(&name))
+        })?;
+        client.post(&format!("/api/v1/queues/{queue}/pause"))?;
     }
     let mut times = Vec::new();
     for round in 0..=rounds {

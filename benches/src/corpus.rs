@@ -19,7 +19,7 @@ const WRITTEN_AT: u64 = 1_767_225_600;
 
 /// The corpus, built if it is not there yet.
 pub(crate) fn ensure_built() -> Result<PathBuf> {
-    let home = std::env::var_os("BENCH_CORPUS").map_or_else(std::env::temp_dir, PathBuf::from);
+    let home = home();
     let root = home.join(VERSION);
     if root.is_dir() {
         return Ok(root);
@@ -34,6 +34,11 @@ pub(crate) fn ensure_built() -> Result<PathBuf> {
     }
     fs::rename(unfinished.keep(), &root).context("cannot name the corpus")?;
     Ok(root)
+}
+
+/// Where things are kept from one run to the next.
+pub(crate) fn home() -> PathBuf {
+    std::env::var_os("BENCH_CORPUS").map_or_else(std::env::temp_dir, PathBuf::from)
 }
 
 /// Folders with a `.git` in them, at most six levels deep, sorted; not those inside others.

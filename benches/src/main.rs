@@ -1,16 +1,22 @@
-//! `make bench`: a scan of 100 warm repositories by muster and by what people use today, and the service beside a bare
-//! handler, each interleaved in one run, so that whatever else the machine does hits all alike. Prints Markdown tables;
-//! compare ratios, not times.
+//! `make bench`: muster beside what people use today, each part interleaved in one run, so that whatever else the machine
+//! does hits all alike: a scan of 100 warm repositories, the service beside a bare handler, the history of a repository,
+//! the job engine, the watchlist. Prints Markdown tables; compare ratios, not times.
 //!
-//! Variables: `BENCH_ROOTS` (a folder of your own repositories, else a generated corpus), `BENCH_CORPUS` (where the
-//! corpus is kept, else below the system's temporary folder), `BENCH_ROUNDS` (default 9), `BENCH_PARTS` (default
-//! `scan,service`), `MUSTER_BIN`, `GFOLD`, `GITA`.
+//! Variables: `BENCH_PARTS` (some of `scan,service,backfill,jobs,watchlist`, else all), `BENCH_ROUNDS` (default 9),
+//! `BENCH_ROOTS` (a folder of your own repositories, else a generated corpus), `BENCH_REPO` (a repository of your own for
+//! backfill and watchlist, else a generated history), `BENCH_CORPUS` (where the corpus and the peers that come from
+//! package registries are kept, else below the system's temporary folder), `MUSTER_BIN`, `GFOLD`, `GITA`.
 
+mod backfill;
 mod candidates;
 mod corpus;
+mod history;
+mod jobs;
 mod measure;
+mod peers;
 mod report;
 mod service;
+mod watchlist;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -35,15 +41,29 @@ fn run() -> Result<()> {
         Err(_) => 9,
     };
     ensure!(rounds > 0, "BENCH_ROUNDS must be at least 1");
-    let parts = std::env::var("BENCH_PARTS").unwrap_or_else(|_| "scan,service".to_owned());
-    if parts.contains("scan") {
-        scan(rounds)?;
+    let parts = std::env::var("BENCH_PARTS").ok();
+    let wanted: Vec<&str> = parts.iter().flat_map(|parts| parts.split(',')).map(str::trim).collect();
+    for name in &wanted {
+        ensure!(PARTS.iter().any(|(part, _)| part == name), "BENCH_PARTS: there is no part '{name}'");
     }
-    if parts.contains("service") {
-        service::run(rounds)?;
+    for (name, part) in PARTS {
+        if parts.is_none() || wanted.contains(name) {
+            part(rounds)?;
+        }
     }
     Ok(())
 }
+
+type Part = fn(usize) -> Result<()>;
+
+/// By name, what is measured in so many rounds.
+const PARTS: &[(&str, Part)] = &[
+    ("scan", scan),
+    ("service", service::run),
+    ("backfill", backfill::run),
+    ("jobs", jobs::run),
+    ("watchlist", watchlist::run),
+];
 
 fn scan(rounds: usize) -> Result<()> {
     let root = match std::env::var_os("BENCH_ROOTS") {

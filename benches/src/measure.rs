@@ -17,11 +17,20 @@ pub(crate) struct Sample {
 
 /// Runs `rounds` rounds after one that is not counted; gives each candidate's samples, none if it is not installed.
 pub(crate) fn interleaved(candidates: &[Candidate], rounds: usize) -> Result<Vec<Vec<Sample>>> {
-    let mut samples = vec![Vec::with_capacity(rounds); candidates.len()];
+    rotating(candidates.len(), rounds, |index| once(&candidates[index]))
+}
+
+/// The same for `count` candidates of another sort: `once` does one round of one of them, and gives nothing if it cannot.
+pub(crate) fn rotating<T>(
+    count: usize,
+    rounds: usize,
+    mut once: impl FnMut(usize) -> Result<Option<T>>,
+) -> Result<Vec<Vec<T>>> {
+    let mut samples: Vec<Vec<T>> = (0..count).map(|_| Vec::with_capacity(rounds)).collect();
     for round in 0..=rounds {
-        for offset in 0..candidates.len() {
-            let index = (round + offset) % candidates.len();
-            if let Some(sample) = once(&candidates[index])?
+        for offset in 0..count {
+            let index = (round + offset) % count;
+            if let Some(sample) = once(index)?
                 && round > 0
             {
                 samples[index].push(sample);
@@ -31,17 +40,28 @@ pub(crate) fn interleaved(candidates: &[Candidate], rounds: usize) -> Result<Vec
     Ok(samples)
 }
 
-fn once(candidate: &Candidate) -> Result<Option<Sample>> {
-    let Some(work) = &candidate.work else { return Ok(None) };
-    let cpu = cpu_of_children()?;
+/// What some work of this process cost, with the programs that it started and waited for.
+pub(crate) fn cost<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, Sample)> {
+    let cpu = || anyhow::Ok(cpu_of(UsageWho::RUSAGE_SELF)? + cpu_of(UsageWho::RUSAGE_CHILDREN)?);
+    let before = cpu()?;
     let start = Instant::now();
-    work.run().with_context(|| candidate.name.to_owned())?;
-    Ok(Some(Sample { wall: start.elapsed(), cpu: cpu_of_children()?.saturating_sub(cpu) }))
+    let done = work()?;
+    let wall = start.elapsed();
+    Ok((done, Sample { wall, cpu: cpu()?.saturating_sub(before) }))
 }
 
-/// CPU time of all children that ended and were waited for, and of theirs.
-fn cpu_of_children() -> Result<Duration> {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).context("getrusage")?;
+fn once(candidate: &Candidate) -> Result<Option<Sample>> {
+    let Some(work) = &candidate.work else { return Ok(None) };
+    let cpu = cpu_of(UsageWho::RUSAGE_CHILDREN)?;
+    let start = Instant::now();
+    work.run().with_context(|| candidate.name.to_owned())?;
+    let wall = start.elapsed();
+    Ok(Some(Sample { wall, cpu: cpu_of(UsageWho::RUSAGE_CHILDREN)?.saturating_sub(cpu) }))
+}
+
+/// CPU time of this process, or of all its children that ended and were waited for, and of theirs.
+fn cpu_of(who: UsageWho) -> Result<Duration> {
+    let usage = getrusage(who).context("getrusage")?;
     let micros = [usage.user_time(), usage.system_time()]
         .map(|time| time.tv_sec() * 1_000_000 + time.tv_usec())
         .iter()

@@ -10,7 +10,8 @@ use crate::{
 /// Wall time of [`STATE_ONLY`] as a share of a peer's.
 const REACH: &[(&str, f64)] = &[(GFOLD, 1.1), (GIT, 0.85), (GITA, 0.35)];
 
-struct Row<'run> {
+/// A candidate with what it took.
+pub(crate) struct Row<'run> {
     name: &'static str,
     version: &'run str,
     /// Medians of wall and CPU time; `None` if it did not run.
@@ -26,32 +27,39 @@ pub(crate) fn print(
     load_before: &str,
     load_after: &str,
 ) {
-    let rows: Vec<Row<'_>> =
-        candidates.iter().zip(samples).map(|(candidate, samples)| row(candidate, samples)).collect();
+    let rows: Vec<Row<'_>> = candidates
+        .iter()
+        .zip(samples)
+        .map(|(candidate, samples)| Row::new(candidate.name, &candidate.version, samples))
+        .collect();
     let rounds = samples.iter().map(Vec::len).max().unwrap_or(0);
     println!("Scan of {repositories} warm repositories, median of {rounds} interleaved rounds,");
     println!("load {load_before} before and {load_after} after, {} CPUs.\n", cpus());
-    print!("{}", table(&rows));
+    print!("{}", table(&rows, &[(GFOLD, "gfold"), (GIT, "git"), (GITA, "gita")]));
     print!("{}", reached(&rows));
 }
 
-fn row<'run>(candidate: &'run Candidate, samples: &[Sample]) -> Row<'run> {
-    let wall = median(samples.iter().map(|sample| sample.wall).collect());
-    let cpu = median(samples.iter().map(|sample| sample.cpu).collect());
-    Row {
-        name: candidate.name,
-        version: &candidate.version,
-        times: (!samples.is_empty()).then_some((wall, cpu)),
+impl<'run> Row<'run> {
+    pub(crate) fn new(name: &'static str, version: &'run str, samples: &[Sample]) -> Self {
+        let wall = median(samples.iter().map(|sample| sample.wall).collect());
+        let cpu = median(samples.iter().map(|sample| sample.cpu).collect());
+        Self { name, version, times: (!samples.is_empty()).then_some((wall, cpu)) }
+    }
+
+    /// Wall and CPU time as shares of another's.
+    pub(crate) fn shares(&self, of: &Self) -> Option<(f64, f64)> {
+        let ((wall, cpu), (other_wall, other_cpu)) = (self.times?, of.times?);
+        Some((ratio(Some(wall), Some(other_wall))?, ratio(Some(cpu), Some(other_cpu))?))
     }
 }
 
-fn table(rows: &[Row<'_>]) -> String {
-    let peers = [(GFOLD, "gfold"), (GIT, "git"), (GITA, "gita")];
+/// All rows, with their ratios to those of `peers`, which are named in full and in short.
+pub(crate) fn table(rows: &[Row<'_>], peers: &[(&str, &str)]) -> String {
     let mut text = "| candidate | version | wall ms | CPU ms |".to_owned();
     for (_, short) in peers {
         text = text + " wall / " + short + " | CPU / " + short + " |";
     }
-    text += "\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|\n";
+    text = text + "\n|---|---|--:|--:|" + &"--:|--:|".repeat(peers.len()) + "\n";
     for row in rows {
         let cell =
             |time: Option<Duration>| time.map_or("-".to_owned(), |time| format!("{:.0}", millis(time)));
@@ -99,7 +107,7 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-fn cpus() -> usize {
+pub(crate) fn cpus() -> usize {
     std::thread::available_parallelism().map_or(0, usize::from)
 }
 
@@ -115,12 +123,12 @@ mod tests {
             Row { name: GFOLD, version: "2", times: times(200, 300) },
             Row { name: GITA, version: "not installed", times: None },
         ];
-        let table = table(&rows);
+        let table = table(&rows, &[(GFOLD, "gfold"), (GITA, "gita")]);
         assert!(
-            table.contains("| muster scan --state-only | 1 | 100 | 150 | 0.50 | 0.50 | - | - | - | - |"),
+            table.contains("| muster scan --state-only | 1 | 100 | 150 | 0.50 | 0.50 | - | - |"),
             "{table}"
         );
-        assert!(table.contains("| gita ll | not installed | - | - | - | - | - | - | - | - |"), "{table}");
+        assert!(table.contains("| gita ll | not installed | - | - | - | - | - | - |"), "{table}");
         let reached = reached(&rows);
         assert!(reached.contains("(wall): 0.50: reached") && reached.contains("not measured"), "{reached}");
     }

@@ -3,9 +3,9 @@
 //! readings) stand beside the times, since they do not depend on the machine's mood.
 
 mod bare;
-mod client;
-mod process;
-mod world;
+pub(crate) mod client;
+pub(crate) mod process;
+pub(crate) mod world;
 
 use std::time::{Duration, Instant};
 

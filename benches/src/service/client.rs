@@ -41,6 +41,15 @@ impl Client {
         self.ask("POST", path, &[("Content-Length", "0")])
     }
 
+    /// Posts JSON.
+    pub(crate) fn post_json(&mut self, path: &str, body: &str) -> Result<Answer> {
+        let length = body.len().to_string();
+        let headers = [("Content-Type", "application/json"), ("Content-Length", length.as_str())];
+        let request = self.head("POST", path, &headers) + body;
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        self.receive(path)
+    }
+
     /// The sum of a counter over its labels.
     pub(crate) fn metric(&mut self, name: &str) -> Result<u64> {
         let text = self.get("/metrics", &[])?.text();
@@ -59,12 +68,16 @@ impl Client {
 
     /// Sends a request; its answer must be received before the next.
     pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Result<()> {
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.host);
-        for (name, value) in headers {
-            request = request + name + ": " + value + "\r\n";
-        }
-        request.push_str("\r\n");
+        let request = self.head(method, path, headers);
         Ok(self.stream.get_mut().write_all(request.as_bytes())?)
+    }
+
+    fn head(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> String {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.host);
+        for (name, value) in headers {
+            head = head + name + ": " + value + "\r\n";
+        }
+        head + "\r\n"
     }
 
     /// Waits for the answer to what was sent.

@@ -23,10 +23,16 @@ pub(crate) struct Muster {
 
 impl Muster {
     pub(crate) fn start(world: &World) -> Result<Self> {
+        Self::start_with(world, &[])
+    }
+
+    /// With these variables besides.
+    pub(crate) fn start_with(world: &World, environment: &[(&str, &str)]) -> Result<Self> {
         let program = std::env::var_os("MUSTER_BIN").map_or_else(|| PathBuf::from("muster"), PathBuf::from);
         let begin = Instant::now();
         let mut child = world
             .seal(&mut Command::new(&program))
+            .envs(environment.iter().copied())
             .arg("serve")
             .arg(world.root())
             .args(["--listen", "127.0.0.1:0", "--data-dir"])

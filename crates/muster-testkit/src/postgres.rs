@@ -1,5 +1,6 @@
 //! A PostgreSQL server of a test's own: a copy of a cluster that was made once on this machine, reached by a socket in
-//! a temporary folder. It runs without rights (initdb refuses root), forgets to sync, and is gone with its test.
+//! a temporary folder. It runs without rights (initdb refuses root), forgets to sync unless it is to be measured, and is
+//! gone with its test.
 //!
 //! A small shell script stands over it and reads from a pipe that only the test's process holds: when that process
 //! ends, in whatever way, the pipe closes, and the script stops the server and removes the folder. That works for
@@ -26,6 +27,9 @@ use crate::unprivileged::{NOBODY, is_root, unprivileged_command};
 /// A server that does not come up within this time does not come up.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// What makes a test quick and its data worth nothing.
+const HASTE: &[&str] = &["fsync=off", "full_page_writes=off", "autovacuum=off", "shared_buffers=16MB"];
+
 /// Runs the program given to it until the standard input ends, then removes the folder given first, unless it was told
 /// to keep it. Signals to the group of the test are for the server, not for the one that must clean up behind it.
 const SUPERVISOR: &str = r#"
@@ -46,6 +50,7 @@ wait "$server"
 pub struct Postgres {
     folder: TempDir,
     programs: PathBuf,
+    haste: &'static [&'static str],
     running: Option<Running>,
     databases: AtomicU32,
 }
@@ -64,6 +69,17 @@ impl Postgres {
     /// If no PostgreSQL is installed, or it does not start.
     #[track_caller]
     pub fn start() -> Self {
+        Self::start_with(HASTE)
+    }
+
+    /// As [`Postgres::start`], but it syncs what is committed and has the usual settings: for measurements.
+    #[track_caller]
+    pub fn durable() -> Self {
+        Self::start_with(&[])
+    }
+
+    #[track_caller]
+    fn start_with(haste: &'static [&'static str]) -> Self {
         let programs = programs();
         let template = template(&programs);
         // Short: the path of a socket has room for 107 bytes.
@@ -71,7 +87,7 @@ impl Postgres {
         let data = folder.path().join("data");
         run(Command::new("cp").arg("-a").arg("--reflink=auto").arg(&template).arg(&data));
         give_to_nobody(folder.path());
-        let mut server = Self { folder, programs, running: None, databases: AtomicU32::new(0) };
+        let mut server = Self { folder, programs, haste, running: None, databases: AtomicU32::new(0) };
         server.start_again();
         server
     }
@@ -79,6 +95,12 @@ impl Postgres {
     /// The address of its first database.
     pub fn url(&self) -> String {
         self.url_of("postgres")
+    }
+
+    /// As the server calls itself: `postgres (PostgreSQL) 15.14`.
+    #[track_caller]
+    pub fn version(&self) -> String {
+        run(Command::new(self.programs.join("postgres")).arg("--version")).trim().to_owned()
     }
 
     /// Makes an empty database and gives its address.
@@ -109,16 +131,8 @@ impl Postgres {
         self.stop();
         let mut server = unprivileged_command(self.programs.join("postgres"));
         server.arg("-D").arg(self.folder.path().join("data")).arg("-k").arg(self.folder.path());
-        for setting in [
-            "listen_addresses=",
-            "fsync=off",
-            "full_page_writes=off",
-            "autovacuum=off",
-            "shared_buffers=16MB",
-            "max_connections=60",
-            "lc_messages=C",
-            "log_checkpoints=off",
-        ] {
+        let always = ["listen_addresses=", "max_connections=60", "lc_messages=C", "log_checkpoints=off"];
+        for setting in always.iter().chain(self.haste) {
             server.arg("-c").arg(setting);
         }
         let mut supervisor = Command::new("sh");

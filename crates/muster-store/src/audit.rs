@@ -48,17 +48,30 @@ impl Store {
 impl Tx {
     /// Notes what was done.
     pub async fn audit_add(&mut self, noted: &NewAudit) -> Result<(), StoreError> {
-        let row = audit::ActiveModel {
-            id: NotSet,
-            at: Set(text::micros(noted.at)),
-            who: Set(noted.who.clone()),
-            what: Set(noted.what.clone()),
-            target: Set(noted.target.clone()),
-            outcome: Set(noted.outcome.clone()),
-            detail: Set(text::json(&noted.detail).map_err(|error| self.fail(error))?),
+        self.audit_add_all(std::slice::from_ref(noted)).await
+    }
+
+    /// Notes what was done, all of it by one statement.
+    pub async fn audit_add_all(&mut self, noted: &[NewAudit]) -> Result<(), StoreError> {
+        if noted.is_empty() {
+            return Ok(());
+        }
+        let row = |noted: &NewAudit| {
+            Ok::<_, DbErr>(audit::ActiveModel {
+                id: NotSet,
+                at: Set(text::micros(noted.at)),
+                who: Set(noted.who.clone()),
+                what: Set(noted.what.clone()),
+                target: Set(noted.target.clone()),
+                outcome: Set(noted.outcome.clone()),
+                detail: Set(text::json(&noted.detail)?),
+            })
         };
-        let done = audit::Entity::insert(row).exec_without_returning(self.connection()).await;
-        done.map(drop).map_err(|error| self.fail(error))
+        let add = async {
+            let rows = noted.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+            audit::Entity::insert_many(rows).exec_without_returning(self.connection()).await.map(drop)
+        };
+        add.await.map_err(|error| self.fail(error))
     }
 }
 

@@ -6,11 +6,17 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use rustix::fs::{FlockOperation, RenameFlags, flock, renameat_with};
 
 use crate::{config::folder_of, error::StoreError};
+
+/// How long a lock that is held is tried for, and how often.
+const PATIENCE: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(10);
 
 /// A held lock; let go when dropped, and by the kernel when the process dies.
 pub(crate) struct FolderLock {
@@ -39,10 +45,17 @@ pub(crate) fn private_file(path: &Path) -> Result<File, StoreError> {
 }
 
 impl FolderLock {
-    /// Takes the lock that the file `path` stands for.
+    /// Takes the lock that the file `path` stands for. Waits a moment: of a process that was killed while it started a
+    /// program, the half-born child holds the lock until it becomes that program.
     pub(crate) fn take(path: PathBuf) -> Result<Self, StoreError> {
         let mut lock = private_file(&path)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        let begin = Instant::now();
+        let mut locked = flock(&lock, FlockOperation::NonBlockingLockExclusive);
+        while locked == Err(rustix::io::Errno::WOULDBLOCK) && begin.elapsed() < PATIENCE {
+            thread::sleep(TICK);
+            locked = flock(&lock, FlockOperation::NonBlockingLockExclusive);
+        }
+        match locked {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let mut text = String::new();

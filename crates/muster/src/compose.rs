@@ -286,7 +286,14 @@ fn node_id(data_dir: &Path, clock: &dyn Clock) -> anyhow::Result<NodeId> {
 fn lock_node(data_dir: &Path) -> anyhow::Result<File> {
     use rustix::fs::{FlockOperation, flock};
     let file = File::open(data_dir.join("node-id"))?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+    let begin = Instant::now();
+    let mut locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
+    // As the store's lock: a half-born child of a process that was killed may hold it for a moment.
+    while locked.is_err() && begin.elapsed() < Duration::from_millis(500) {
+        std::thread::sleep(Duration::from_millis(10));
+        locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
+    }
+    locked.map_err(|_| {
         anyhow::anyhow!("another muster serve runs on {}; name another --data-dir", data_dir.display())
     })?;
     Ok(file)

@@ -68,7 +68,7 @@ async fn local_and_watched_repositories_are_one_list() {
     assert_eq!(api["origin"], "both");
     assert_eq!(
         (&api["status"], &api["level"], &api["category"]),
-        (&json!("processing"), &json!("history"), &json!("api"))
+        (&json!("processing"), &json!("full"), &json!("api"))
     );
     assert_eq!((&api["tags"], &api["watchers"]), (&json!(["core", "rust"]), &json!(2)));
     assert_eq!(

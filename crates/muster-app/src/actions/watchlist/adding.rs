@@ -3,7 +3,7 @@
 //! is on disk.
 
 use muster_model::{RemoteUrl, RepoId, Repository, Timestamp, WatchId, alert::Watch};
-use muster_store::{NewRepository, NewWatch, Priority, StoreError, Tx};
+use muster_store::{AddedRepository, AddedWatch, NewRepository, NewWatch, Priority, StoreError, Tx};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
@@ -105,13 +105,12 @@ async fn write(context: &Context, batch: &[Pending]) -> Result<Vec<Added>, Store
             jobs.push(requests::setup(context, repository, Urgency::Added));
         }
     }
-    for (added, watch) in repositories.iter().zip(&watches) {
-        if watch.is_new {
-            let detail = json!({ "url": added.repository.url.to_string(), "is_new": added.is_new });
-            let noted = noted(context, &watch.watch.added_by, "watch.add", &added.repository, detail);
-            tx.audit_add(&noted).await?;
-        }
-    }
+    let note = |(added, watch): (&AddedRepository, &AddedWatch)| {
+        let detail = json!({ "url": added.repository.url.to_string(), "is_new": added.is_new });
+        watch.is_new.then(|| noted(context, &watch.watch.added_by, "watch.add", &added.repository, detail))
+    };
+    let notes: Vec<_> = repositories.iter().zip(&watches).filter_map(note).collect();
+    tx.audit_add_all(&notes).await?;
     tx.job_enqueue(&jobs).await?;
     tx.commit().await?;
     let added = repositories.into_iter().zip(watches);

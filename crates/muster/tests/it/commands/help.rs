@@ -23,6 +23,9 @@ fn help() {
       each         Run a command in every matching repository, in parallel
       serve        Answer over HTTP and keep the answers fresh
       cache        The cache of a running server
+      watch        Remote repositories that a running server watches
+      jobs         Work that a running server does in the background
+      alerts       What the alert settings of watched repositories found
       db           The database of the service
       openapi      Print the description of the HTTP API (OpenAPI 3.1)
       config       The configuration in force

@@ -31,6 +31,9 @@ fn every_value_names_who_set_it() {
     key → value → origin
     actions.enabled → false → default
     actions.trusted → [] → default
+    backfill.at_least → 100 → default
+    backfill.at_most → 1000 → default
+    backfill.days → 365 → default
     cache.load_timeout_ms → 20000 → default
     cache.max_bytes → 67108864 → default
     cache.max_entry_bytes → 16777216 → default
@@ -48,6 +51,20 @@ fn every_value_names_who_set_it() {
     database.statement_timeout_seconds → 30 → default
     database.url → "" → default
     each.threads → 0 → default
+    jobs.analysis → 1 → default
+    jobs.keep_completed → 100 → default
+    jobs.keep_failed → 50 → default
+    jobs.lease_seconds → 30 → default
+    jobs.network → 2 → default
+    jobs.per_host → 2 → default
+    mirror.allow_private → false → default
+    mirror.folder → "" → default
+    mirror.max_bytes → 4294967296 → default
+    mirror.quota_bytes → -1 → default
+    mirror.schemes → ["https"] → default
+    mirror.ssh → false → default
+    mirror.stall_seconds → 60 → default
+    mirror.timeout_seconds → 1800 → default
     portfolio.accounts → ["octocat", "example"] → $MUSTER__PORTFOLIO__ACCOUNTS
     portfolio.emails → ["ada@work.example"] → HOME/.config/muster/muster.toml:6
     portfolio.monetization → false → default
@@ -72,6 +89,11 @@ fn every_value_names_who_set_it() {
     watch.max_folders → 100000 → default
     watch.quiet_ms → 100 → default
     watch.search_seconds → 600 → default
+    watchlist.poll_active_hours → 1 → default
+    watchlist.poll_dormant_hours → 168 → default
+    watchlist.poll_hours → 24 → default
+    webhook.secret → "" → default
+    webhook.url → "" → default
     "#);
     let json = run(&lab, &["config", "show", "--origin", "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");

@@ -152,7 +152,7 @@ async fn our_own_pages_and_programs_are_let_in() {
             let answer = app.send(method.clone(), &path, &headers).await;
             // A route that needs a body refuses what has none, and one about a thing does not know this one: that is
             // its own affair.
-            let is_about_nothing = path.contains('{') || path.contains("%7B");
+            let is_about_nothing = path.contains('{') || path.contains("%7B") || path.contains("/queues/");
             let is_fine = answer.status.is_success()
                 || answer.status.is_redirection()
                 || answer.status == StatusCode::UNPROCESSABLE_ENTITY

@@ -71,8 +71,7 @@ pub(crate) enum WatchCommand {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct WatchAddArgs {
-    /// Addresses, such as https://github.com/owner/name
-    #[arg(required = true, value_name = "URL")]
+    #[arg(required = true, value_name = "URL", help = "Addresses, such as https://github.com/owner/name")]
     pub(crate) urls: Vec<String>,
     /// Who watches
     #[arg(long, value_name = "NAME")]

@@ -152,7 +152,7 @@ impl Field {
         ("branch", Self::Branch, FieldKind::Text, "current branch: branch:main, branch:feat/*"),
         ("health", Self::Health, FieldKind::Number, "health score 0-100: health<60"),
         ("name", Self::Name, FieldKind::Text, "name of the repository: name:api"),
-        ("path", Self::Path, FieldKind::Text, "part of the path: path:work/"),
+        ("path", Self::Path, FieldKind::Text, "part of the path: path:shop/"),
         ("relation", Self::Relation, FieldKind::Words, "mine, team, third_party, unknown"),
         ("stack", Self::Stack, FieldKind::Words, "technology: stack:rust, stack:react,vue"),
         (

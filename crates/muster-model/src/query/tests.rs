@@ -6,13 +6,13 @@ struct Repo;
 
 impl Document for Repo {
     fn texts(&self) -> Vec<&str> {
-        vec!["muster-api", "/home/me/work/muster-api", "main"]
+        vec!["muster-api", "/home/me/shop/muster-api", "main"]
     }
 
     fn values(&self, field: Field) -> Vec<String> {
         let values: &[&str] = match field {
             Field::Name => &["muster-api"],
-            Field::Path => &["/home/me/work/muster-api"],
+            Field::Path => &["/home/me/shop/muster-api"],
             Field::State => &["dirty", "modified", "ahead"],
             Field::Branch => &["feat/Login"],
             Field::Stack => &["Rust", "PostgreSQL"],
@@ -44,11 +44,11 @@ fn words_and_fields_must_all_hold() {
     check("", true);
     check("muster", true);
     check("MUSTER api", true);
-    check("muster -work", false);
+    check("muster -shop", false);
     check("mus*", true);
     check("api*", false);
     check("muster* branch:login", true);
-    check("\"work/muster\"", true);
+    check("\"shop/muster\"", true);
     check("state:dirty ahead>2", true);
     check("state:dirty ahead>3", false);
     check("-state:dirty", false);
@@ -56,7 +56,7 @@ fn words_and_fields_must_all_hold() {
     check("stack:rus", false);
     check("stack:rus*", true);
     check("relation:mine,team branch:feat/*", true);
-    check("path:work/ -name:web", true);
+    check("path:shop/ -name:web", true);
     check("behind=0 behind<=0 ahead>=3 ahead<4", true);
 }
 

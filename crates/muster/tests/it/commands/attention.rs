@@ -161,13 +161,13 @@ fn nothing_to_do_is_said_in_one_line() {
 #[test]
 fn the_list_is_over_the_configured_roots_wherever_one_stands() {
     let lab = Lab::new();
-    cloned(&lab, "work/dirty").write("README.md", "changed\n");
+    cloned(&lab, "shop/dirty").write("README.md", "changed\n");
     cloned(&lab, "elsewhere");
     let config = format!("[portfolio]\nroots = [\"{}\"]\n", lab.root().join("work").display());
     lab.open(lab.home()).write(".config/muster/muster.toml", &config);
     let output = finish(muster(&lab).current_dir(lab.root().join("elsewhere")));
     assert!(
-        stdout(&lab, &output).contains("dirty\t1 modified\tgit -C ROOT/work/dirty commit -a"),
+        stdout(&lab, &output).contains("dirty\t1 modified\tgit -C ROOT/shop/dirty commit -a"),
         "{}",
         stdout(&lab, &output)
     );

@@ -171,7 +171,7 @@ fn help_of_scan() {
       branch    current branch: branch:main, branch:feat/*
       health    health score 0-100: health<60
       name      name of the repository: name:api
-      path      part of the path: path:work/
+      path      part of the path: path:shop/
       relation  mine, team, third_party, unknown
       stack     technology: stack:rust, stack:react,vue
       state     clean, dirty, modified, staged, untracked, conflicts, stash, ahead, behind, diverged,

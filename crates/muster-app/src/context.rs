@@ -42,18 +42,13 @@ pub struct Parts {
     pub events: EventHub,
     /// What is known of this node's projects besides their documents.
     pub known: Known,
-    /// Somebody is told of news by a webhook.
-    pub has_webhook: bool,
+    /// Who hears of news besides those who listen.
+    pub news: News,
 }
 
 impl Context {
     /// Puts the handles together.
-    pub fn new(store: Store, cache: Cache, clock: Arc<dyn Clock>, chance: Chance, node: NodeId) -> Self {
-        Self::with_news(store, cache, clock, chance, node, News::Kept)
-    }
-
-    /// The same, and says whether a webhook is to be told of news.
-    pub fn with_news(
+    pub fn new(
         store: Store,
         cache: Cache,
         clock: Arc<dyn Clock>,
@@ -61,10 +56,9 @@ impl Context {
         node: NodeId,
         news: News,
     ) -> Self {
-        let has_webhook = news == News::Delivered;
         let types = DataTypes::of(&cache);
         let (events, known) = (EventHub::default(), Known::default());
-        Self(Arc::new(Parts { store, cache, types, clock, chance, node, events, known, has_webhook }))
+        Self(Arc::new(Parts { store, cache, types, clock, chance, node, events, known, news }))
     }
 
     pub(crate) fn new_repo_id(&self) -> RepoId {

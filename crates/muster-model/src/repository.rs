@@ -176,9 +176,65 @@ pub fn watchlist_number(id: &str) -> Option<i64> {
     id.strip_prefix("watchlist_")?.rsplit_once('_')?.1.parse().ok().filter(|&number| number > 0)
 }
 
+/// What a repository is asked for by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RepositoryName {
+    /// The id of it or of a checkout.
+    Id(RepoId),
+    /// The public number of it or of a checkout.
+    Number(i64),
+    /// Owner and name.
+    Slug(String, String),
+    /// Its address.
+    Address(RemoteUrl),
+}
+
+impl RepositoryName {
+    /// What a person or a client wrote: an id, a number, the public name of a watchlist entry, `owner/name`, or an address.
+    /// `None` if no repository can be called so.
+    pub fn parse(name: &str) -> Option<Self> {
+        if name.contains('\0') {
+            // No name has it, and PostgreSQL takes no such text.
+            return None;
+        }
+        if let Ok(id) = name.parse::<RepoId>() {
+            return Some(Self::Id(id));
+        }
+        let number = watchlist_number(name).or_else(|| name.parse().ok().filter(|&number: &i64| number > 0));
+        if let Some(number) = number {
+            return Some(Self::Number(number));
+        }
+        if name.contains("://") || name.contains('@') {
+            return Some(Self::Address(RemoteUrl::parse(name).ok()?));
+        }
+        let (owner, last) = name.rsplit_once('/')?;
+        Some(Self::Slug(owner.to_owned(), last.to_owned()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Level, watchlist_number};
+    use super::{Level, RepositoryName, watchlist_number};
+
+    #[test]
+    fn a_name_is_read_as_what_it_looks_like() {
+        let kind = |name: &str| match RepositoryName::parse(name) {
+            Some(RepositoryName::Id(_)) => "id",
+            Some(RepositoryName::Number(_)) => "number",
+            Some(RepositoryName::Slug(..)) => "slug",
+            Some(RepositoryName::Address(_)) => "address",
+            None => "nothing",
+        };
+        assert_eq!(kind("repo_01hzy0000000000000000000c8"), "id");
+        assert_eq!(kind("12"), "number");
+        assert_eq!(kind("watchlist_tokio-rs_axum_7"), "number");
+        assert_eq!(kind("group/sub/name"), "slug");
+        assert_eq!(kind("https://example.com/a/b"), "address");
+        assert_eq!(kind("git@example.com:a/b"), "address");
+        for wrong in ["", "0", "-1", "name", "a\0/b", "https://"] {
+            assert_eq!(kind(wrong), "nothing", "{wrong:?}");
+        }
+    }
 
     #[test]
     fn words_lead_back() {

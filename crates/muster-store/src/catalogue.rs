@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use muster_model::{
     RepoId, Repository, Timestamp,
     catalogue::{CatalogueCursor, CatalogueFilter, Facet, FacetCounts, Origin, Sort, SortKey, SortValue},
+    repository::RepositoryName,
 };
 use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Statement,
@@ -71,19 +72,6 @@ pub struct CataloguePage {
     pub total: u64,
     /// The values of each facet.
     pub facets: BTreeMap<Facet, FacetCounts>,
-}
-
-/// What a repository is asked for by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RepositoryName {
-    /// The id of it or of a project.
-    Id(RepoId),
-    /// The public number of it or of a project.
-    Number(i64),
-    /// Owner and name.
-    Slug(String, String),
-    /// The identity of its address.
-    Identity(String),
 }
 
 /// What the view says of one.
@@ -148,9 +136,7 @@ impl Store {
             RepositoryName::Slug(owner, name) => {
                 format!("owner = {} AND name = {}", values.name(owner.as_str()), values.name(name.as_str()))
             }
-            RepositoryName::Identity(identity) => {
-                format!("identity = {}", values.name(identity.as_str()))
-            }
+            RepositoryName::Address(url) => format!("identity = {}", values.name(url.identity())),
         };
         let sql = format!(
             "{SELECT} WHERE identity IN (SELECT identity FROM repository WHERE {these} \

@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(10);
 
 /// A held lock; let go when dropped, and by the kernel when the process dies.
-pub(crate) struct FolderLock {
+#[derive(Debug)]
+pub struct FolderLock {
     _file: File,
 }
 
@@ -45,9 +46,13 @@ pub(crate) fn private_file(path: &Path) -> Result<File, StoreError> {
 }
 
 impl FolderLock {
-    /// Takes the lock that the file `path` stands for. Waits a moment: of a process that was killed while it started a
-    /// program, the half-born child holds the lock until it becomes that program.
-    pub(crate) fn take(path: PathBuf) -> Result<Self, StoreError> {
+    /// Takes the lock that the file `path` stands for; the file is made if it is missing, and holds the number of the
+    /// process. Waits half a second at most: of a process that was killed while it started a program, the half-born
+    /// child holds the lock until it becomes that program.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another process has it.
+    pub fn take(path: PathBuf) -> Result<Self, StoreError> {
         let mut lock = private_file(&path)?;
         let begin = Instant::now();
         let mut locked = flock(&lock, FlockOperation::NonBlockingLockExclusive);

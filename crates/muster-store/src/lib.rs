@@ -36,10 +36,11 @@ mod wake;
 mod watch;
 
 pub use audit::{AuditEntry, NewAudit};
-pub use catalogue::{CataloguePage, CatalogueRow, RepositoryName};
+pub use catalogue::{CataloguePage, CatalogueRow};
 pub use checkout::Checkout;
 pub use config::{DatabaseKind, Migrate, StoreConfig};
 pub use error::StoreError;
+pub use folder::FolderLock;
 pub use gate::Priority;
 pub use history::HISTORY_FORMAT;
 pub use migration::SCHEMA_VERSION;
@@ -51,4 +52,4 @@ pub use sequence::{Change, ChangeEvent, NewChange, Seq, SeqError};
 pub use stats::StoreStats;
 pub use store::Store;
 pub use tx::Tx;
-pub use watch::{AddedWatch, NewWatch};
+pub use watch::{AddedWatch, NewWatch, WatchChange};

@@ -46,6 +46,15 @@ pub struct AddedWatch {
     pub is_new: bool,
 }
 
+/// What is put anew of a watch; what is `None` stays.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WatchChange<'a> {
+    /// In their words.
+    pub notes: Option<&'a str>,
+    /// What they want to be told.
+    pub alerts: Option<&'a AlertSettings>,
+}
+
 impl Store {
     /// The watch with this id.
     pub async fn watch(&self, id: WatchId) -> Result<Option<Watch>, StoreError> {
@@ -85,22 +94,19 @@ impl Tx {
         }
         for new in new {
             let key = (new.repository, new.added_by.clone());
-            let Some(mut watch) = stored.get(&key).cloned() else {
+            let Some(watch) = stored.get(&key).cloned() else {
                 return Err(self.fail(DbErr::RecordNotInserted));
             };
             let is_new = watch.id == new.id;
-            let before = watch.clone();
-            if let Some(notes) = &new.notes {
-                watch.notes.clone_from(notes);
-            }
-            if let Some(alerts) = &new.alerts {
-                watch.alerts = alerts.clone();
-            }
-            if watch != before {
-                watch.updated_at = now;
-                self.watch_put(&watch).await?;
-                stored.insert(key, watch.clone());
-            }
+            let notes = new.notes.as_deref().filter(|notes| *notes != watch.notes);
+            let alerts = new.alerts.as_ref().filter(|alerts| **alerts != watch.alerts);
+            let watch = if notes.is_none() && alerts.is_none() {
+                watch
+            } else {
+                let changed = self.watch_change(watch.id, WatchChange { notes, alerts }, now).await?;
+                changed.ok_or_else(|| self.fail(DbErr::RecordNotFound("the watch".to_owned())))?
+            };
+            stored.insert(key, watch.clone());
             added.push(AddedWatch { watch, is_new });
         }
         Ok(added)
@@ -147,20 +153,28 @@ impl Tx {
         Ok(())
     }
 
-    /// Puts notes and settings of a watch. False if it is gone.
-    pub async fn watch_put(&mut self, watch: &Watch) -> Result<bool, StoreError> {
+    /// Changes what is given of a watch and leaves the rest as somebody else may have just put it. Answers the watch as
+    /// it is then; `None` if it is gone.
+    pub async fn watch_change(
+        &mut self,
+        id: WatchId,
+        change: WatchChange<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Watch>, StoreError> {
         let put = async {
-            let row = watch::ActiveModel {
-                notes: Set(watch.notes.clone()),
-                alerts: Set(text::json(&watch.alerts)?),
-                updated_at: Set(text::micros(watch.updated_at)),
-                ..watch::ActiveModel::default()
-            };
-            let query =
-                watch::Entity::update_many().set(row).filter(watch::Column::Id.eq(watch.id.to_string()));
-            Ok::<_, DbErr>(query.exec(self.connection()).await?.rows_affected > 0)
+            let mut row =
+                watch::ActiveModel { updated_at: Set(text::micros(now)), ..watch::ActiveModel::default() };
+            if let Some(notes) = change.notes {
+                row.notes = Set(notes.to_owned());
+            }
+            if let Some(alerts) = change.alerts {
+                row.alerts = Set(text::json(alerts)?);
+            }
+            let of_this = watch::Column::Id.eq(id.to_string());
+            watch::Entity::update_many().set(row).filter(of_this.clone()).exec(self.connection()).await?;
+            watch::Entity::find().filter(of_this).one(self.connection()).await?.map(from_row).transpose()
         };
-        put.await.map_err(|error| self.fail(error))
+        put.await.map_err(|error: DbErr| self.fail(error))
     }
 
     /// Takes out the watch of this person, with what its settings found; of everybody when none is named. Says how many

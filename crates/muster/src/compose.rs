@@ -39,7 +39,7 @@ use muster_http::{HostList, HttpState, Parts, config::RateLimitConfig, wire::Set
 use muster_jobs::{ProgressListener, Registry, Runner};
 use muster_model::{Clock, NodeId, SystemClock};
 use muster_net::Webhook;
-use muster_store::{Migrate, Store, StoreConfig};
+use muster_store::{FolderLock, Migrate, Store, StoreConfig};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::config::{Config, Gathered, Setting};
@@ -49,7 +49,7 @@ pub(crate) struct Composed {
     pub(crate) state: HttpState,
     pub(crate) store: Store,
     /// Held as long as this node runs.
-    pub(crate) node_lock: File,
+    pub(crate) node_lock: FolderLock,
     /// What follows registry.json.
     pub(crate) registry_task: JoinHandle<()>,
     /// What runs jobs; ends by itself when muster stops.
@@ -69,11 +69,13 @@ pub(crate) async fn compose(
     let data_dir = data_dir(&config.server.data_dir)?;
     let store = Store::open(&store_config(&config.database, &data_dir), Arc::clone(&clock)).await?;
     let node = node_id(&data_dir, &*clock)?;
-    let node_lock = lock_node(&data_dir)?;
+    // Two servers with one identity would each take the other's projects for their own. The store holds a lock of its own
+    // where it lies in the data folder; this one is for a store elsewhere.
+    let node_lock = FolderLock::take(data_dir.join("node.lock"))?;
     let cache = cache(&config.cache, &clock);
     let webhook = webhook(&config.webhook)?;
     let news = if webhook.is_some() { News::Delivered } else { News::Kept };
-    let context = Context::with_news(store.clone(), cache, Arc::clone(&clock), Arc::new(chance), node, news);
+    let context = Context::new(store.clone(), cache, Arc::clone(&clock), Arc::new(chance), node, news);
     let followed = follow::start(context.clone()).await?;
     let keeper = Keeper::load(context.clone(), scan_request(&config), Arc::clone(interrupt)).await?;
     // Before the first search: it says where to search.
@@ -279,24 +281,6 @@ fn node_id(data_dir: &Path, clock: &dyn Clock) -> anyhow::Result<NodeId> {
         }
         Err(error) => bail!("cannot read {}: {error}", path.display()),
     }
-}
-
-/// Two servers with one identity would each take the other's projects for their own. The store holds its own lock where
-/// it lies in the data folder; this one is for a store elsewhere.
-fn lock_node(data_dir: &Path) -> anyhow::Result<File> {
-    use rustix::fs::{FlockOperation, flock};
-    let file = File::open(data_dir.join("node-id"))?;
-    let begin = Instant::now();
-    let mut locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
-    // As the store's lock: a half-born child of a process that was killed may hold it for a moment.
-    while locked.is_err() && begin.elapsed() < Duration::from_millis(500) {
-        std::thread::sleep(Duration::from_millis(10));
-        locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
-    }
-    locked.map_err(|_| {
-        anyhow::anyhow!("another muster serve runs on {}; name another --data-dir", data_dir.display())
-    })?;
-    Ok(file)
 }
 
 fn chance() -> [u8; 10] {

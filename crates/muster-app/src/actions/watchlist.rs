@@ -12,7 +12,7 @@ use muster_model::{
     category::Category,
     repository::{Level, Processing},
 };
-use muster_store::{NewAudit, Priority, Seq, Tx};
+use muster_store::{NewAudit, Priority, Seq, Tx, WatchChange};
 use serde_json::{Value, json};
 
 use crate::{
@@ -71,11 +71,6 @@ impl Watchlist {
     pub fn start(context: Context, policy: RemotePolicy) -> Self {
         let adder = Adder::start(context.clone());
         Self { context, policy, adder }
-    }
-
-    /// Which remotes may be reached.
-    pub fn policy(&self) -> &RemotePolicy {
-        &self.policy
     }
 
     /// Adds a repository for somebody. One that is there already is answered as it is, with their watch.
@@ -176,13 +171,10 @@ impl Watchlist {
         let not_found = || AppError::NoSuch { what: "watch", query: id.to_owned() };
         let id: WatchId = id.parse().map_err(|_| not_found())?;
         let context = &self.context;
-        let mut watch = context.store.watch(id).await?.ok_or_else(not_found)?;
         let mut tx = context.store.begin(Priority::Interactive).await?;
-        watch.alerts = alerts;
-        watch.updated_at = context.clock.now();
-        if !tx.watch_put(&watch).await? {
-            return Err(not_found());
-        }
+        let change = WatchChange { alerts: Some(&alerts), ..WatchChange::default() };
+        let changed = tx.watch_change(id, change, context.clock.now()).await?;
+        let watch = changed.ok_or_else(not_found)?;
         let repository = tx.repository(watch.repository).await?.ok_or_else(not_found)?;
         told(&mut tx, &repository, "repository.changed");
         self.note(&mut tx, &watch.added_by, "watch.alerts", &repository, Value::Null).await?;

@@ -14,7 +14,7 @@ use muster_store::{ChangeEvent, NewChange, StoreError, Tx, job::NewJob};
 use serde_json::{Value, json};
 
 use crate::{
-    context::Context,
+    context::{Context, News},
     jobs::requests::{FREE_LOSSES, QUEUE_NOTIFY, WEBHOOK_DELIVERY},
 };
 
@@ -116,7 +116,7 @@ pub(super) async fn enqueue(
 }
 
 async fn deliver(context: &Context, tx: &mut Tx, topic: &str, data: Value) -> Result<(), StoreError> {
-    if !context.has_webhook {
+    if context.news == News::Kept {
         return Ok(());
     }
     let now = context.clock.now();

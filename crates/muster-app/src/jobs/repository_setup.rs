@@ -52,10 +52,7 @@ impl Job for RepositorySetup {
         job: &'a JobRecord,
         reason: &'a str,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move {
-            entry::give_up(&self.context, tx, job, reason).await?;
-            Ok(())
-        })
+        Box::pin(entry::give_up(&self.context, tx, job, reason))
     }
 }
 

@@ -2,12 +2,10 @@
 //! against the closed lists of words; the store answers them.
 
 use muster_model::{
-    RemoteUrl, RepoId,
     catalogue::{CatalogueCursor, CatalogueFilter, Facet, Origin, Sort},
     category::Category,
-    repository::{Level, Processing, watchlist_number},
+    repository::{Level, Processing, RepositoryName},
 };
-use muster_store::RepositoryName;
 pub use muster_store::{CataloguePage, CatalogueRow, Checkout};
 
 use crate::{context::Context, error::AppError};
@@ -40,7 +38,8 @@ pub async fn page(
 /// address; the id of its entry in the watchlist.
 pub async fn find(context: &Context, name: &str) -> Result<CatalogueRow, AppError> {
     let not_found = || AppError::NotFound { query: name.to_owned() };
-    let mut found = context.store.catalogue_named(&parse(name).ok_or_else(not_found)?).await?;
+    let mut found =
+        context.store.catalogue_named(&RepositoryName::parse(name).ok_or_else(not_found)?).await?;
     let mut watched = (0..found.len()).filter(|&index| found[index].repository.is_some());
     match (found.len(), watched.next(), watched.next()) {
         (0, ..) => Err(not_found()),
@@ -55,25 +54,6 @@ pub async fn find(context: &Context, name: &str) -> Result<CatalogueRow, AppErro
             })
         }
     }
-}
-
-/// What a name can mean; `None` if no repository can be called so.
-fn parse(name: &str) -> Option<RepositoryName> {
-    if let Ok(id) = name.parse::<RepoId>() {
-        return Some(RepositoryName::Id(id));
-    }
-    let number = watchlist_number(name).or_else(|| name.parse().ok().filter(|&number: &i64| number > 0));
-    if let Some(number) = number {
-        return Some(RepositoryName::Number(number));
-    }
-    if name.contains('\0') {
-        return None;
-    }
-    if name.contains("://") || name.contains('@') {
-        return Some(RepositoryName::Identity(RemoteUrl::parse(name).ok()?.identity()));
-    }
-    let (owner, last) = name.rsplit_once('/')?;
-    Some(RepositoryName::Slug(owner.to_owned(), last.to_owned()))
 }
 
 /// The words that a facet can have, if the list is closed.

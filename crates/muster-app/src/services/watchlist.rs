@@ -8,7 +8,7 @@ use muster_model::{
     alert::{Alert, AlertKind, Watch},
     history::HistoryFacts,
     job::{JobProgress, JobRecord, JobState},
-    repository::{Processing, StepState, watchlist_number},
+    repository::{Processing, RepositoryName, StepState},
 };
 use muster_store::CommitPage;
 pub use muster_store::{CommitPlace, DayCount};
@@ -76,23 +76,15 @@ pub struct Page {
 pub async fn find(context: &Context, name: &str) -> Result<Repository, AppError> {
     let store = &context.store;
     let not_found = || AppError::NotFound { query: name.to_owned() };
-    if name.contains('\0') {
-        // No name has it, and PostgreSQL takes no such text.
-        return Err(not_found());
-    }
-    if let Ok(id) = name.parse::<RepoId>() {
-        return store.repository(id).await?.ok_or_else(not_found);
-    }
-    let number = watchlist_number(name).or_else(|| name.parse().ok().filter(|&number: &i64| number > 0));
-    if let Some(number) = number {
-        return store.repository_numbered(number).await?.ok_or_else(not_found);
-    }
-    if name.contains("://") || name.contains('@') {
-        let url = muster_model::RemoteUrl::parse(name).map_err(|_| not_found())?;
-        return store.repository_at(&url).await?.ok_or_else(not_found);
-    }
-    let (owner, last) = name.rsplit_once('/').ok_or_else(not_found)?;
-    let mut found = store.repositories_called(owner, last).await?;
+    let (owner, last) = match RepositoryName::parse(name).ok_or_else(not_found)? {
+        RepositoryName::Id(id) => return store.repository(id).await?.ok_or_else(not_found),
+        RepositoryName::Number(number) => {
+            return store.repository_numbered(number).await?.ok_or_else(not_found);
+        }
+        RepositoryName::Address(url) => return store.repository_at(&url).await?.ok_or_else(not_found),
+        RepositoryName::Slug(owner, last) => (owner, last),
+    };
+    let mut found = store.repositories_called(&owner, &last).await?;
     match found.len() {
         0 => Err(not_found()),
         1 => Ok(found.remove(0)),

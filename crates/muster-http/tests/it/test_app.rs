@@ -124,7 +124,14 @@ impl Setup {
             Arc::clone(&clock),
             || 0,
         );
-        let context = Context::new(store.clone(), cache, Arc::clone(&clock), chance(), node());
+        let context = Context::new(
+            store.clone(),
+            cache,
+            Arc::clone(&clock),
+            chance(),
+            node(),
+            muster_app::context::News::Kept,
+        );
         let followed = follow::start(context.clone()).await.expect("the sequence can be read");
         let interrupt = Arc::new(AtomicBool::new(false));
         let keeper =

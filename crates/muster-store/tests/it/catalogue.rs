@@ -13,11 +13,9 @@ use muster_model::{
     git_state::LastCommit,
     project::ProjectKind,
     relation::Relation,
-    repository::{Level, Processing},
+    repository::{Level, Processing, RepositoryName},
 };
-use muster_store::{
-    CataloguePage, CatalogueRow, NewRepository, NewWatch, Priority, ProjectRecord, RepositoryName, Store,
-};
+use muster_store::{CataloguePage, CatalogueRow, NewRepository, NewWatch, Priority, ProjectRecord, Store};
 
 use crate::world::{World, at, id, node, put, raw, record};
 
@@ -503,7 +501,10 @@ async fn a_name_leads_to_the_repository_from_any_side(world: World) {
     assert_eq!(named(RepositoryName::Id(id(2))).await, both);
     assert_eq!(named(RepositoryName::Number(2)).await, both);
     assert_eq!(named(RepositoryName::Slug("a".into(), "b".into())).await, both);
-    assert_eq!(named(RepositoryName::Identity("host.example/a/b".into())).await, both);
+    assert_eq!(
+        named(RepositoryName::Address(RemoteUrl::parse("https://host.example/a/b").unwrap())).await,
+        both
+    );
     assert_eq!(named(RepositoryName::Id(id(5))).await, [(id(5), Origin::Local)]);
     let several = named(RepositoryName::Slug("a".into(), "c".into())).await;
     assert_eq!(several, [(id(3), Origin::Local), (id(4), Origin::Local)]);

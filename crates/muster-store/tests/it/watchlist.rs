@@ -7,7 +7,7 @@ use muster_model::{
     commit::{ChangeSize, FileChange, LineChange, Signature},
     repository::{Backfilled, Level, Processing, RefFacts, Step, StepState},
 };
-use muster_store::{AddedRepository, AddedWatch, NewRepository, NewWatch, Priority, Store};
+use muster_store::{AddedRepository, AddedWatch, NewRepository, NewWatch, Priority, Store, WatchChange};
 
 use crate::world::{World, at, id};
 
@@ -19,6 +19,7 @@ suite! {
     one_address_in_many_spellings_is_one_repository,
     the_same_thing_is_found_once,
     two_who_add_one_address_at_once_get_the_same_repository,
+    two_who_change_a_watch_keep_what_the_other_wrote,
     what_was_derived_by_other_rules_is_not_there,
     who_watches_already_keeps_the_watch,
 }
@@ -164,6 +165,29 @@ async fn who_watches_already_keeps_the_watch(world: World) {
     assert_eq!(tx.watch_remove(id(1), None).await.unwrap(), (1, 0));
     tx.commit().await.unwrap();
     assert_eq!(store.watches(&[id(1), id(2)]).await.unwrap().len(), 1);
+}
+
+async fn two_who_change_a_watch_keep_what_the_other_wrote(world: World) {
+    let store = world.open().await;
+    add(&store, &[new(1, "https://host.example/a/b")]).await;
+    watch(&store, &[new_watch(1, id(1), "ada")]).await;
+    let breaks = Some(PlainAlert { enabled: true });
+    let alerts = AlertSettings { ancestry_breaks: breaks, ..AlertSettings::default() };
+    // Both have seen the watch without notes and settings.
+    let change = async |change: WatchChange<'_>, second| {
+        let mut tx = store.begin(Priority::Interactive).await.unwrap();
+        let changed = tx.watch_change(watch_id(1), change, at(second)).await.unwrap();
+        tx.commit().await.unwrap();
+        changed
+    };
+    change(WatchChange { notes: Some("mine"), alerts: None }, 3).await.unwrap();
+    let changed = change(WatchChange { notes: None, alerts: Some(&alerts) }, 4).await.unwrap();
+    assert_eq!((changed.notes.as_str(), &changed.alerts), ("mine", &alerts));
+    assert_eq!(store.watch(watch_id(1)).await.unwrap(), Some(changed));
+
+    let mut tx = store.begin(Priority::Interactive).await.unwrap();
+    tx.watch_remove(id(1), None).await.unwrap();
+    assert_eq!(tx.watch_change(watch_id(1), WatchChange::default(), at(5)).await.unwrap(), None);
 }
 
 fn commit(number: u32, second: i64) -> Commit {

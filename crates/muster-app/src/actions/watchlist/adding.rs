@@ -40,6 +40,12 @@ struct Pending {
     answer: oneshot::Sender<Result<Added, AppError>>,
 }
 
+impl Pending {
+    fn asks_for_more_than(&self, repository: &Repository) -> bool {
+        self.request.level.is_some_and(|level| level > repository.level)
+    }
+}
+
 /// Hands requests to the task.
 #[derive(Clone)]
 pub(super) struct Adder {
@@ -94,15 +100,22 @@ async fn write(context: &Context, batch: &[Pending]) -> Result<Vec<Added>, Store
         .map(|(pending, added)| new_watch(context, pending, added.repository.id))
         .collect();
     let watches = tx.watch_add(&watches, now).await?;
-    let mut jobs = Vec::new();
+    let is_to_do = |(pending, added): &(&Pending, &AddedRepository)| {
+        added.is_new || pending.asks_for_more_than(&added.repository)
+    };
+    let jobs: Vec<_> = batch
+        .iter()
+        .zip(&repositories)
+        .filter(is_to_do)
+        .map(|(_, added)| requests::setup(context, &added.repository, Urgency::Added))
+        .collect();
+    // Jobs before their repository, as everywhere: who goes the other way round can wait for this one for ever.
+    tx.job_enqueue(&jobs).await?;
     for (pending, added) in batch.iter().zip(&mut repositories) {
-        let repository = &mut added.repository;
         if added.is_new {
-            jobs.push(requests::setup(context, repository, Urgency::Added));
-            told(&mut tx, repository, "repository.added");
-        } else if let Some(changed) = change(&mut tx, pending, repository, now).await? {
-            *repository = changed;
-            jobs.push(requests::setup(context, repository, Urgency::Added));
+            told(&mut tx, &added.repository, "repository.added");
+        } else if let Some(changed) = change(&mut tx, pending, added.repository.id, now).await? {
+            added.repository = changed;
         }
     }
     let note = |(added, watch): (&AddedRepository, &AddedWatch)| {
@@ -111,7 +124,6 @@ async fn write(context: &Context, batch: &[Pending]) -> Result<Vec<Added>, Store
     };
     let notes: Vec<_> = repositories.iter().zip(&watches).filter_map(note).collect();
     tx.audit_add_all(&notes).await?;
-    tx.job_enqueue(&jobs).await?;
     tx.commit().await?;
     let added = repositories.into_iter().zip(watches);
     Ok(added
@@ -124,20 +136,18 @@ async fn write(context: &Context, batch: &[Pending]) -> Result<Vec<Added>, Store
 }
 
 /// A repository that is there already takes a person's word for category and tags, and learns more if more is asked for.
-/// Answers it if there is work to do.
+/// Answers it if anything changed.
 async fn change(
     tx: &mut Tx,
     pending: &Pending,
-    repository: &mut Repository,
+    id: RepoId,
     now: Timestamp,
 ) -> Result<Option<Repository>, StoreError> {
     let request = &pending.request;
-    let is_deeper = request.level.is_some_and(|level| level > repository.level);
-    let has_words = request.category.is_some() || request.tags.is_some();
-    if !is_deeper && !has_words {
+    if request.level.is_none() && request.category.is_none() && request.tags.is_none() {
         return Ok(None);
     }
-    let Some(mut current) = tx.repository(repository.id).await? else { return Ok(None) };
+    let Some(mut current) = tx.repository(id).await? else { return Ok(None) };
     let before = current.clone();
     if let Some(category) = request.category {
         current.category = Some(category);
@@ -147,7 +157,7 @@ async fn change(
         current.tags.sort();
         current.tags.dedup();
     }
-    if let Some(level) = request.level.filter(|&level| level > current.level) {
+    if let Some(level) = request.level.filter(|_| pending.asks_for_more_than(&before)) {
         current.level = level;
         begin_again(&mut current, now);
     }
@@ -157,8 +167,7 @@ async fn change(
     current.updated_at = now;
     tx.repository_put(&current).await?;
     told(tx, &current, "repository.changed");
-    *repository = current.clone();
-    Ok(is_deeper.then_some(current))
+    Ok(Some(current))
 }
 
 fn new_repository(context: &Context, pending: &Pending) -> NewRepository {

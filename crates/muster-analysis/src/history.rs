@@ -17,18 +17,29 @@ pub(crate) mod identity;
 
 use muster_model::{Commit, Timestamp, history::HistoryFacts};
 
+pub use churn::{Churn, ChurnCount};
+pub use order::newest_first;
+
 use log::Log;
 
 /// Raised when a formula or a table changes, so that stored facts are derived anew.
 pub const RULE_VERSION: u32 = 1;
 
-/// Derives everything. The commits may come in any order, and one that comes twice counts once.
+/// Derives everything of commits that hold their files. They may come in any order, and one that comes twice counts once.
 pub fn derive(commits: &[Commit], as_of: Timestamp) -> HistoryFacts {
+    let mut churn = ChurnCount::default();
+    for commit in newest_first(commits) {
+        churn.add(commit, &commit.files);
+    }
+    derive_with(commits, churn.finish(), as_of)
+}
+
+/// The same of commits whose files were counted apart, because they need not be in memory together.
+pub fn derive_with(commits: &[Commit], churn: Churn, as_of: Timestamp) -> HistoryFacts {
     let log = Log::read(commits, as_of);
     let committed_at = || log.entries.iter().map(|entry| entry.commit.committer.at);
     let contributors::Contributors { people, bots } = contributors::contributors(&log);
     let (weeks, rate) = weeks::weeks(&log);
-    let (churn, files_changed) = churn::churn(&log);
     let mut facts = HistoryFacts {
         rule_version: RULE_VERSION,
         as_of,
@@ -46,8 +57,9 @@ pub fn derive(commits: &[Commit], as_of: Timestamp) -> HistoryFacts {
         rate,
         activity: activity::activity(&log),
         heat_map: heat_map::heat_map(&log),
-        churn,
-        files_changed,
+        churn: churn.files,
+        files_changed: churn.total,
+        files_since: churn.since,
     };
     for entry in &log.entries {
         facts.commits += 1;

@@ -2,6 +2,7 @@
 //! muster-jobs. Handlers are called again after a crash, late, or for what is gone, and come to the same end.
 
 mod commit_backfill;
+mod derived;
 pub(crate) mod entry;
 mod news;
 mod remote;

@@ -45,6 +45,9 @@ pub struct HistoryFacts {
     pub churn: Vec<FileChurn>,
     /// Files that changed at all.
     pub files_changed: u64,
+    /// Of older commits files were not counted, because there are too many; `None` if those of all were.
+    #[serde(default)]
+    pub files_since: Option<Timestamp>,
 }
 
 /// Somebody who wrote commits; several addresses may be one person's.

@@ -1,21 +1,28 @@
 //! Commits of remote repositories. A row holds the commit with what it did to each file: what is asked of commits is
 //! asked of whole repositories, so files need no table of their own, which would have ten times the rows.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use muster_model::{
     Timestamp,
-    commit::{ChangeSize, Commit, Signature},
+    commit::{ChangeSize, Commit, FileChange, Signature},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Statement, sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, Iterable, QueryFilter, QueryOrder,
+    QuerySelect, Statement,
+    sea_query::{Expr, OnConflict},
 };
 
 use crate::{entity::revision, error::StoreError, store::Store, text, tx::Tx};
 
 /// Rows of one statement: sixteen variables each.
 const ROWS: usize = 1000;
+/// Rows that are read at once; their messages may have 64 KiB each.
+const PAGE: u64 = 500;
+/// Commits, and files they changed, that are read at once. A file takes some hundred bytes.
+const MOST_COMMITS: usize = 1000;
+const MOST_FILES: i64 = 20_000;
 
 /// A place between the commits of a repository, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +58,8 @@ pub struct DayCount {
 }
 
 impl Store {
-    /// Commits of a repository, newest first, from a place on; `limit` of them at most.
+    /// Commits of a repository, newest first, from a place on; `limit` of them at most, and fewer if they changed very
+    /// many files, but never none while there are some.
     pub async fn commits_page(
         &self,
         repository: i64,
@@ -66,18 +74,28 @@ impl Store {
                 Condition::all().add(Column::CommittedAt.eq(at)).add(Column::Id.lt(place.id.as_str()));
             these = these.add(Condition::any().add(Column::CommittedAt.lt(at)).add(as_old));
         }
-        let query = revision::Entity::find()
+        // What a page weighs is known before any of it is loaded.
+        let weights = revision::Entity::find()
+            .select_only()
+            .columns([Column::Id, Column::FilesChanged])
             .filter(these)
             .order_by_desc(Column::CommittedAt)
             .order_by_desc(Column::Id)
-            .limit(limit + 1);
+            .limit(limit + 1)
+            .into_tuple::<(String, Option<i64>)>();
         self.read(async {
+            let mut ids = weights.all(self.reader()).await?;
+            let fits = bearable(ids.iter().map(|(_, files)| *files))
+                .min(usize::try_from(limit).unwrap_or(usize::MAX));
+            let is_more = ids.len() > fits;
+            ids.truncate(fits);
+            let query = revision::Entity::find()
+                .filter(Column::Repository.eq(repository))
+                .filter(Column::Id.is_in(ids.into_iter().map(|(id, _)| id)))
+                .order_by_desc(Column::CommittedAt)
+                .order_by_desc(Column::Id);
             let rows = query.all(self.reader()).await?;
-            let is_more = rows.len() as u64 > limit;
-            let mut commits = rows.into_iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
-            if is_more {
-                commits.pop();
-            }
+            let commits = rows.into_iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
             let last = commits.last().filter(|_| is_more);
             let next = last.map(|last| CommitPlace { committed_at: last.committer.at, id: last.id.clone() });
             Ok(CommitPage { commits, next })
@@ -85,24 +103,75 @@ impl Store {
         .await
     }
 
-    /// Ids of all commits of a repository that are stored.
-    pub async fn commit_ids(&self, repository: i64) -> Result<HashSet<String>, StoreError> {
+    /// All commits of a repository without their files, in no order. Of messages the first line is left.
+    pub async fn commits_in_short(&self, repository: i64) -> Result<Vec<Commit>, StoreError> {
+        use revision::Column;
+        let (mut commits, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = revision::Entity::find()
+                .select_only()
+                .columns(Column::iter().filter(|column| !matches!(column, Column::Files)))
+                .expr_as(Expr::value("[]"), "files")
+                .filter(Column::Repository.eq(repository))
+                .filter(Column::Id.gt(after.as_str()))
+                .order_by_asc(Column::Id)
+                .limit(PAGE)
+                .into_model::<revision::Model>();
+            let page = self
+                .read(async {
+                    let rows = page.all(self.reader()).await?;
+                    rows.into_iter().map(from_row).collect::<Result<Vec<_>, DbErr>>()
+                })
+                .await?;
+            let Some(last) = page.last() else { return Ok(commits) };
+            after.clone_from(&last.id);
+            commits.extend(
+                page.into_iter().map(|commit| Commit { message: commit.subject().to_owned(), ..commit }),
+            );
+        }
+    }
+
+    /// What commits of a repository did to files, of as many of them as are bearable at once, from the first on; at least
+    /// of one. Those that are not there are left out.
+    pub async fn commits_files(
+        &self,
+        repository: i64,
+        commits: &[&Commit],
+    ) -> Result<(usize, HashMap<String, Vec<FileChange>>), StoreError> {
+        use revision::Column;
+        let files = |commit: &&Commit| commit.size.map(|size| i64::try_from(size.files).unwrap_or(i64::MAX));
+        let count = bearable(commits.iter().map(files)).min(commits.len());
         let query = revision::Entity::find()
             .select_only()
-            .column(revision::Column::Id)
-            .filter(revision::Column::Repository.eq(repository))
-            .into_tuple::<String>();
-        self.read(async { Ok(query.all(self.reader()).await?.into_iter().collect()) }).await
+            .columns([Column::Id, Column::Files])
+            .filter(Column::Repository.eq(repository))
+            .filter(Column::Id.is_in(commits[..count].iter().map(|commit| commit.id.as_str())))
+            .into_tuple::<(String, String)>();
+        let found = self
+            .read(async {
+                let rows = query.all(self.reader()).await?;
+                rows.into_iter()
+                    .map(|(id, files)| Ok((id, text::from_json(&files)?)))
+                    .collect::<Result<_, DbErr>>()
+            })
+            .await?;
+        Ok((count, found))
+    }
+
+    /// Ids of all commits of a repository that are stored.
+    pub async fn commit_ids(&self, repository: i64) -> Result<HashSet<String>, StoreError> {
+        self.ids(Condition::all().add(revision::Column::Repository.eq(repository))).await
     }
 
     /// Ids of the commits of a repository that were stored since [`Tx::commits_known`].
     pub async fn commits_new(&self, repository: i64) -> Result<HashSet<String>, StoreError> {
-        let query = revision::Entity::find()
-            .select_only()
-            .column(revision::Column::Id)
-            .filter(revision::Column::Repository.eq(repository))
-            .filter(revision::Column::IsNew.eq(1))
-            .into_tuple::<String>();
+        let of_this = Condition::all().add(revision::Column::Repository.eq(repository));
+        self.ids(of_this.add(revision::Column::IsNew.eq(1))).await
+    }
+
+    async fn ids(&self, these: Condition) -> Result<HashSet<String>, StoreError> {
+        let query = revision::Entity::find().select_only().column(revision::Column::Id).filter(these);
+        let query = query.into_tuple::<String>();
         self.read(async { Ok(query.all(self.reader()).await?.into_iter().collect()) }).await
     }
 
@@ -203,6 +272,16 @@ impl Tx {
             .map_err(|error| self.fail(error))?;
         self.commits_forget(repository, &ids).await
     }
+}
+
+/// How many from the first on are read at once, given the number of files that each changed; at least one.
+fn bearable(files: impl Iterator<Item = Option<i64>>) -> usize {
+    let mut sum = 0_i64;
+    let weighed = files.map(|files| {
+        sum = sum.saturating_add(files.unwrap_or(0));
+        sum
+    });
+    weighed.take(MOST_COMMITS).take_while(|&sum| sum <= MOST_FILES).count().max(1)
 }
 
 fn to_row(repository: i64, commit: &Commit) -> Result<revision::ActiveModel, DbErr> {

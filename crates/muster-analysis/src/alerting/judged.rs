@@ -7,8 +7,8 @@ use muster_model::{Commit, Timestamp};
 /// What is judged.
 #[derive(Debug, Clone, Copy)]
 pub struct Judged<'a> {
-    /// All commits that are stored, the new ones too. What is usual is taken from those that are not new.
-    pub commits: &'a [Commit],
+    /// Commits that were there when the settings were looked at before: what is usual is taken from them.
+    pub known: &'a [Commit],
     /// Those that were not there when the settings were looked at before.
     pub new: &'a [Commit],
     /// If the default branch no longer leads to the tip that was stored before: the id of the tip it has now.
@@ -27,7 +27,7 @@ impl<'a> Judged<'a> {
     /// The commits that were known before, each once.
     pub(super) fn known(&self) -> Vec<&'a Commit> {
         let mut ids: HashSet<&str> = self.new.iter().map(|commit| commit.id.as_str()).collect();
-        self.commits.iter().filter(|commit| ids.insert(commit.id.as_str())).collect()
+        self.known.iter().filter(|commit| ids.insert(commit.id.as_str())).collect()
     }
 
     /// When a commit was committed, by its own account; not later than now.

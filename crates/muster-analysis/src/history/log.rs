@@ -2,10 +2,7 @@
 
 use std::collections::HashSet;
 
-use muster_model::{
-    Commit, Timestamp,
-    commit::{ChangeSize, FileChange},
-};
+use muster_model::{Commit, Timestamp, commit::ChangeSize};
 
 use super::{identity::Identities, order::newest_first};
 
@@ -49,12 +46,5 @@ impl<'a> Log<'a> {
     /// Commits of people.
     pub(super) fn by_people(&self) -> impl Iterator<Item = &Entry<'a>> {
         self.entries.iter().filter(|entry| !entry.is_bot)
-    }
-}
-
-impl<'a> Entry<'a> {
-    /// What it did to which file; nothing for a merge.
-    pub(super) fn files(&self) -> &'a [FileChange] {
-        if self.commit.is_merge() { &[] } else { &self.commit.files }
     }
 }

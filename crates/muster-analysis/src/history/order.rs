@@ -9,8 +9,8 @@ use std::{
 
 use muster_model::Commit;
 
-/// Each id once. Ties go by id, so that the order of the input does not matter.
-pub(super) fn newest_first(commits: &[Commit]) -> Vec<&Commit> {
+/// The commits in the order of their history, each id once. Ties go by id, so that the order of the input does not matter.
+pub fn newest_first(commits: &[Commit]) -> Vec<&Commit> {
     let mut sorted: Vec<&Commit> = commits.iter().collect();
     sorted.sort_by(|a, b| b.committer.at.cmp(&a.committer.at).then_with(|| a.id.cmp(&b.id)));
     let mut place_by_id: HashMap<&str, usize> = HashMap::with_capacity(sorted.len());

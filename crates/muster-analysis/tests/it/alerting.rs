@@ -35,7 +35,7 @@ fn clocks() -> AlertSettings {
 /// What the settings find in `new`, after `known`.
 fn judge(settings: &AlertSettings, known: &[Commit], new: &[Commit]) -> Vec<Finding> {
     let commits = [new, known].concat();
-    evaluate(settings, &Judged { commits: &commits, new, rewritten_tip: None, as_of: now() })
+    evaluate(settings, &Judged { known: &commits, new, rewritten_tip: None, as_of: now() })
 }
 
 fn words(findings: &[Finding]) -> Vec<&str> {
@@ -65,7 +65,7 @@ fn nothing_is_found_that_nobody_wanted() {
     };
     for settings in [settings, AlertSettings::default()] {
         let new = [odd.clone()];
-        let judged = Judged { commits: &new, new: &new, rewritten_tip: Some("abc"), as_of: now() };
+        let judged = Judged { known: &new, new: &new, rewritten_tip: Some("abc"), as_of: now() };
         assert_eq!(evaluate(&settings, &judged), []);
     }
 }
@@ -341,7 +341,7 @@ fn a_clock_that_is_ahead_says_by_how_many_hours() {
 fn a_rewritten_branch_is_told_by_its_new_tip() {
     let settings = AlertSettings { ancestry_breaks: Some(PLAIN), ..AlertSettings::default() };
     let tip = id(7);
-    let judged = Judged { commits: &[], new: &[], rewritten_tip: Some(&tip), as_of: now() };
+    let judged = Judged { known: &[], new: &[], rewritten_tip: Some(&tip), as_of: now() };
     let found = evaluate(&settings, &judged);
     assert_eq!(
         words(&found),
@@ -380,7 +380,7 @@ fn hostile_commits_are_judged_without_harm() {
     let (known, new) = (hostile(0), hostile(20));
     let commits = [known, new.clone()].concat();
     for as_of in times {
-        let judged = Judged { commits: &commits, new: &new, rewritten_tip: Some(&long), as_of };
+        let judged = Judged { known: &commits, new: &new, rewritten_tip: Some(&long), as_of };
         let found = evaluate(&all, &judged);
         assert!(found.len() >= 60, "{}", found.len());
         assert!(found.iter().all(|finding| finding.message.len() < 600 && finding.at <= as_of));

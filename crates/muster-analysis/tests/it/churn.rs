@@ -1,6 +1,11 @@
 //! Which files change most, under their newest paths.
 
-use muster_model::{Commit, history::FileChurn};
+use muster_analysis::history::{ChurnCount, derive_with};
+use muster_model::{
+    Commit,
+    commit::{FileChange, LineChange},
+    history::FileChurn,
+};
 
 use crate::commits::{ADA, Build, DEPENDABOT, commit, days_ago, of};
 
@@ -98,4 +103,24 @@ fn two_hundred_files_are_kept() {
     let facts = of(&commits);
     assert_eq!((facts.churn.len(), facts.files_changed), (200, 300));
     assert_eq!((facts.churn[0].path.as_str(), facts.churn[199].path.as_str()), ("f299", "f100"));
+}
+
+#[test]
+fn of_a_history_with_too_many_files_the_newest_are_counted_and_that_is_said() {
+    let mut count = ChurnCount::default();
+    let files = |commit: u32| -> Vec<FileChange> {
+        let file = |number: u32| FileChange {
+            path: format!("{commit}/{number}"),
+            from: None,
+            lines: Some(LineChange { insertions: 1, deletions: 0 }),
+        };
+        (0..20_000).map(file).collect()
+    };
+    for number in 0..30 {
+        count.add(&commit(100 - number, ADA, days_ago(number.into())), &files(number));
+    }
+    let facts = derive_with(&[], count.finish(), days_ago(0));
+    assert_eq!((facts.files_changed, facts.churn.len()), (500_000, 200));
+    assert_eq!(facts.files_since, Some(days_ago(24)));
+    assert_eq!(of(&[commit(1, ADA, days_ago(3)).file("a", 1, 1)]).files_since, None);
 }

@@ -2,14 +2,13 @@
 //! run that was broken off goes on where it stopped: what is stored is not read again, unless people are now called by
 //! another `.mailmap`.
 
-use std::{collections::HashSet, num::NonZeroUsize, ops::ControlFlow, time::Duration};
+use std::{collections::HashSet, num::NonZeroUsize, ops::ControlFlow, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use muster_git::mirror::{self, Listing, Mirror};
 use muster_jobs::{Job, JobFailure, JobRun};
 use muster_model::{
     Commit, Repository,
-    history::HistoryFacts,
     job::JobRecord,
     repository::{Backfilled, Processing},
 };
@@ -19,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::{config::WatchlistConfig, context::Context};
 
 use super::{
+    derived,
     entry::{self, told},
     news,
     remote::Remotes,
@@ -27,8 +27,9 @@ use super::{
 
 /// Batches that wait to be stored.
 const WAITING: usize = 8;
-/// Commits that are read at once when everything is looked at.
-const PAGE: u64 = 500;
+/// Files that the commits of one run list together; older commits beyond have their sizes alone. A thousand ordinary
+/// commits list some thousands; what is made to fill a disk could list twenty million.
+const MOST_LISTED: usize = 1_000_000;
 /// Processes that read one history.
 const PROCESSES: NonZeroUsize = NonZeroUsize::new(2).expect("not 0");
 
@@ -122,8 +123,14 @@ impl CommitBackfill {
         // Owns the receiver: if storing fails the reader finds nobody to send to, and stops.
         let number = repository.number;
         let storing = async move {
-            let mut done = 0;
-            while let Some(batch) = batches.recv().await {
+            let (mut done, mut listed) = (0, 0);
+            while let Some(mut batch) = batches.recv().await {
+                for commit in &mut batch {
+                    listed += commit.files.len();
+                    if listed > MOST_LISTED {
+                        commit.files = Vec::new();
+                    }
+                }
                 let mut tx = run.begin(Priority::Background).await?;
                 tx.commits_put(number, &batch).await?;
                 tx.commit().await?;
@@ -140,27 +147,25 @@ impl CommitBackfill {
     async fn finish(&self, run: &JobRun, seen: &Repository, listing: Listing) -> Result<(), JobFailure> {
         let context = &self.context;
         let listed: HashSet<&str> = listing.ids.iter().map(String::as_str).collect();
-        let commits = self.all_commits(seen.number).await?;
+        let commits = context.store.commits_in_short(seen.number).await?;
         // What is younger than the listing reaches and not in it: the branch was rewritten.
         let (kept, gone): (Vec<Commit>, Vec<Commit>) = commits.into_iter().partition(|commit| {
             listed.contains(commit.id.as_str())
                 || listing.cut_off.is_some_and(|cut_off| commit.committer.at <= cut_off)
         });
+        let kept = Arc::new(kept);
+        let facts = derived::derive(context, seen.number, Arc::clone(&kept)).await?;
         let now = context.clock.now();
-        let (kept, facts) = crate::blocking::blocking("working out a history", move || {
-            let facts = muster_analysis::history::derive(&kept, now);
-            (kept, facts)
-        })
-        .await
-        .map_err(|error| JobFailure::Retry(error.to_string()))?;
         let old_tip = seen.backfilled.as_ref().map(|before| before.tip.as_str());
         let new = context.store.commits_new(seen.number).await?;
+        let (new, known) =
+            Arc::unwrap_or_clone(kept).into_iter().partition(|commit| new.contains(&commit.id));
         let findings = news::Findings {
             is_first: old_tip.is_none(),
             is_rewritten: old_tip.is_some_and(|tip| gone.iter().any(|commit| commit.id == tip)),
             tip: &listing.tip,
-            commits: &kept,
-            new: &new,
+            known,
+            new,
         };
         let watches = context.store.watches(&[seen.id]).await?;
         let alerts = news::judge(context, &watches, &findings);
@@ -171,7 +176,9 @@ impl CommitBackfill {
         tx.commits_forget(seen.number, &ids).await?;
         tx.commits_known(seen.number).await?;
         let was_ready = repository.processing == Processing::Ready;
-        take_facts(&mut repository, &facts, &listing);
+        repository.backfilled =
+            Some(Backfilled { tip: listing.tip, cut_off: listing.cut_off, mailmap: listing.mailmap });
+        derived::show(&mut repository, &facts);
         entry::set_ready(&mut repository, now);
         tx.history_put(seen.id, now, &facts).await?;
         tx.repository_put(&repository).await?;
@@ -184,29 +191,4 @@ impl CommitBackfill {
         tx.job_enqueue(&[requests::cleanup_soon(context)]).await?;
         Ok(run.complete_in(tx).await?)
     }
-
-    async fn all_commits(&self, repository: i64) -> Result<Vec<Commit>, StoreError> {
-        let (mut commits, mut place) = (Vec::new(), None);
-        loop {
-            let page = self.context.store.commits_page(repository, place.as_ref(), PAGE).await?;
-            commits.extend(page.commits);
-            place = page.next;
-            if place.is_none() {
-                return Ok(commits);
-            }
-        }
-    }
-}
-
-fn take_facts(repository: &mut Repository, facts: &HistoryFacts, listing: &Listing) {
-    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    repository.backfilled = Some(Backfilled {
-        tip: listing.tip.clone(),
-        cut_off: listing.cut_off,
-        mailmap: listing.mailmap.clone(),
-    });
-    repository.commits = number(facts.commits);
-    repository.last_commit_at = facts.last_at;
-    repository.activity_score = facts.activity.as_ref().map(|activity| activity.score.into());
-    repository.bus_factor = facts.bus_factor.as_ref().map(|factor| number(factor.people));
 }

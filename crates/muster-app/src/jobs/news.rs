@@ -2,8 +2,6 @@
 //! transaction that makes it true; the webhook is told by a job of its own, which may fail and be tried again without
 //! keeping anything else.
 
-use std::collections::HashSet;
-
 use muster_analysis::alerting::{self, Judged};
 use muster_model::{
     AlertId, Commit, JobId, Repository,
@@ -33,10 +31,10 @@ pub(super) struct Findings<'a> {
     pub(super) is_rewritten: bool,
     /// Where it leads now.
     pub(super) tip: &'a str,
-    /// All commits that are stored.
-    pub(super) commits: &'a [Commit],
-    /// Those among them that were not looked at yet.
-    pub(super) new: &'a HashSet<String>,
+    /// The commits that were looked at before.
+    pub(super) known: Vec<Commit>,
+    /// Those that were not.
+    pub(super) new: Vec<Commit>,
 }
 
 /// What the settings of these watches find.
@@ -44,12 +42,10 @@ pub(super) fn judge(context: &Context, watches: &[Watch], findings: &Findings<'_
     if findings.is_first {
         return Vec::new();
     }
-    let is_new = |commit: &&Commit| findings.new.contains(&commit.id);
-    let new: Vec<Commit> = findings.commits.iter().filter(is_new).cloned().collect();
     let now = context.clock.now();
     let judged = Judged {
-        commits: findings.commits,
-        new: &new,
+        known: &findings.known,
+        new: &findings.new,
         rewritten_tip: findings.is_rewritten.then_some(findings.tip),
         as_of: now,
     };

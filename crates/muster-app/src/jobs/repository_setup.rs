@@ -16,6 +16,7 @@ use muster_store::{Priority, StoreError, Tx};
 use crate::{config::WatchlistConfig, context::Context};
 
 use super::{
+    derived,
     entry::{self, told},
     news,
     remote::{Remotes, ref_facts},
@@ -68,6 +69,10 @@ impl RepositorySetup {
                 .is_none()
         {
             return Ok(());
+        }
+        // Before the other side is asked: that it is away keeps nothing here from aging.
+        if let Some(facts) = derived::aged(context, &repository).await? {
+            derived::put(context, run, repository.id, &facts).await?;
         }
         let looked = self.remotes.look(run, &repository).await;
         let (source, refs) = entry::noted(context, run, "refs", looked).await?;

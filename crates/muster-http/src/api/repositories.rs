@@ -190,6 +190,8 @@ struct ActivityView {
     /// The files that changed most.
     churn: Vec<ChurnView>,
     files_changed: u64,
+    /// Of older commits files were not counted, because there are too many; `null` if those of all were.
+    files_since: Option<Timestamp>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -288,6 +290,7 @@ async fn activity(
         heat_map: facts.heat_map.iter().map(|hours| hours.to_vec()).collect(),
         churn: facts.churn.into_iter().map(ChurnView::from).collect(),
         files_changed: facts.files_changed,
+        files_since: facts.files_since,
     }))
 }
 

@@ -16,6 +16,7 @@ suite! {
     a_repository_comes_back_as_it_was_put,
     a_repository_that_goes_takes_its_belongings_with_it,
     commits_come_back_as_they_were,
+    commits_of_many_files_come_a_few_at_once,
     one_address_in_many_spellings_is_one_repository,
     the_same_thing_is_found_once,
     two_who_add_one_address_at_once_get_the_same_repository,
@@ -272,6 +273,40 @@ async fn a_page_of_commits_ends_where_the_next_begins(world: World) {
     let days = store.commits_by_day(Timestamp::UNIX_EPOCH).await.unwrap();
     assert_eq!(days.iter().map(|day| day.commits).sum::<i64>(), 2500);
     assert_eq!(days.iter().map(|day| day.insertions).sum::<i64>(), (0..2500).sum::<i64>());
+}
+
+async fn commits_of_many_files_come_a_few_at_once(world: World) {
+    let store = world.open().await;
+    let sized = |number: u32, files: u64| {
+        let size = Some(ChangeSize { files, insertions: 1, deletions: 1 });
+        Commit { parents: Vec::new(), size, ..commit(number, i64::from(number)) }
+    };
+    // Newest first: two that fit together, one that is too many alone, and a small one.
+    let commits = [sized(4, 15_000), sized(3, 5_000), sized(2, 9_000_000), sized(1, 1)];
+    put_commits(&store, 7, &commits).await;
+    let (mut pages, mut place) = (Vec::new(), None);
+    loop {
+        let page = store.commits_page(7, place.as_ref(), 10).await.unwrap();
+        pages.push(page.commits.len());
+        place = page.next;
+        if place.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [2, 1, 1]);
+
+    let mut short = store.commits_in_short(7).await.unwrap();
+    short.sort_by_key(|commit| std::cmp::Reverse(commit.committer.at));
+    let expected = commits.clone().map(|one| Commit { files: Vec::new(), message: "Subject".into(), ..one });
+    assert_eq!(short, expected);
+
+    let wanted: Vec<&Commit> = short.iter().collect();
+    let (count, files) = store.commits_files(7, &wanted).await.unwrap();
+    assert_eq!((count, files.len()), (2, 2));
+    assert_eq!(files[&commits[0].id], commits[0].files);
+    assert_eq!(store.commits_files(7, &wanted[2..]).await.unwrap().0, 1);
+    assert_eq!(store.commits_files(7, &[]).await.unwrap().0, 0);
+    assert_eq!(store.commits_files(8, &wanted).await.unwrap().1.len(), 0);
 }
 
 async fn what_was_derived_by_other_rules_is_not_there(world: World) {

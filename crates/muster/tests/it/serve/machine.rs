@@ -71,7 +71,7 @@ fn a_database_of_a_newer_version_is_left_alone() {
 }
 
 /// A statement past muster, as another program would send it.
-fn sql(database: &Path, statement: &'static str) {
+pub(super) fn sql(database: &Path, statement: &'static str) {
     use sqlx::Connection;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::run::{finish, muster, until};
 
-use super::service::Service;
+use super::{machine, service::Service};
 
 /// What a test server needs to be reached.
 const SETTINGS: [(&str, &str); 2] =
@@ -359,6 +359,39 @@ fn a_refresh_without_news_costs_one_question_and_with_news_only_the_new_is_store
         first["package"]["id"].as_str().expect("an id")
     ));
     assert_eq!(jobs["items"].as_array().expect("jobs").len(), 3, "no backfill without news: {jobs}");
+    service.stop();
+}
+
+#[test]
+fn what_has_aged_is_derived_anew_although_nothing_moved() {
+    let lab = Lab::new();
+    lab.repo("shop").commit_file("a", "a");
+    let server = GitServer::http(&lab);
+    let service = start(&lab);
+    let id = add(&service, &url(&server, "shop"));
+    let package = ready(&service, &id)["package"]["id"].clone();
+    let activity = format!("/api/v1/repositories/{}/activity", package.as_str().expect("an id"));
+    let fresh = service.get(&activity);
+    service.stop();
+
+    // As it would be had it been derived long ago.
+    let store = lab.folder().join("data/muster.db");
+    machine::sql(&store, "UPDATE repository SET activity_score = 1");
+    machine::sql(
+        &store,
+        "UPDATE history SET document = json_set(document, '$.as_of', '2020-01-01T00:00:00Z', '$.activity.score', 1)",
+    );
+    let service = start(&lab);
+    assert_eq!(service.get(&activity)["score"], 1);
+    // Also if the other side is away.
+    drop(server);
+    assert_eq!(service.post(&format!("/api/v1/watchlist/{id}/refresh"), &json!({})).0, 202);
+    let again = until("the activity", || {
+        let activity = service.get(&activity);
+        (activity["score"] == fresh["score"]).then_some(activity)
+    });
+    assert!(again["as_of"].as_str() > fresh["as_of"].as_str(), "{again}");
+    assert_eq!(entry(&service, &id)["package"]["activity_score"], fresh["score"]);
     service.stop();
 }
 

@@ -3,6 +3,7 @@
 //! are handed in. docs/activity.md has every formula.
 
 mod activity;
+mod all_time;
 mod bots;
 mod bus_factor;
 mod churn;
@@ -17,6 +18,7 @@ pub(crate) mod identity;
 
 use muster_model::{Commit, Timestamp, history::HistoryFacts};
 
+pub use all_time::all_time;
 pub use churn::{Churn, ChurnCount};
 pub use order::newest_first;
 

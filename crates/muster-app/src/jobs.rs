@@ -2,6 +2,7 @@
 //! muster-jobs. Handlers are called again after a crash, late, or for what is gone, and come to the same end.
 
 mod commit_backfill;
+mod deepen;
 mod derived;
 pub(crate) mod entry;
 mod news;
@@ -27,6 +28,7 @@ use crate::{
 };
 
 use commit_backfill::CommitBackfill;
+use deepen::Deepen;
 use remote::Remotes;
 use repository_setup::RepositorySetup;
 use requests::{COMMIT_BACKFILL, QUEUE_MAINTENANCE, QUEUE_NOTIFY, REPOSITORY_SETUP};
@@ -60,12 +62,13 @@ pub fn registry(context: &Context, parts: JobParts) -> Result<Registry, AppError
     let clock = Arc::clone(&context.clock);
     let remotes = Remotes::new(Arc::clone(&mirrors), policy, &mirror, &backfill, clock);
     let context = || context.clone();
-    let kinds: [Arc<dyn Job>; 4] = [
+    let kinds: [Arc<dyn Job>; 5] = [
         Arc::new(CommitBackfill {
             context: context(),
             remotes: remotes.clone(),
             watchlist: watchlist.clone(),
         }),
+        Arc::new(Deepen { context: context(), remotes: remotes.clone() }),
         Arc::new(RepositorySetup { context: context(), remotes, watchlist }),
         Arc::new(WatchlistCleanup { context: context(), mirrors, quota_bytes: mirror.quota_bytes }),
         Arc::new(WebhookDelivery { context: context(), webhook }),

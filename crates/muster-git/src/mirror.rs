@@ -1,5 +1,5 @@
 //! Bare, shallow mirrors of remote repositories that nobody trusts, made by the git program under a lock-down
-//! (`mirror/program.rs`), and the commits in them with the numbers of `git log --numstat`.
+//! (`mirror/program.rs`), and the commits in them with the numbers of `git log --numstat`; and whole histories without files.
 //!
 //! Knows git, folders and limits. Knows no name server (a [`Source`] comes with its addresses), no job, no database and
 //! no time of day: who calls says what is wanted, how long it may take, and when to stop. A mirror is a cache: whatever
@@ -16,13 +16,15 @@ mod source;
 mod transfer;
 mod update;
 mod watch;
+mod whole;
 mod window;
 
 pub use commits::read_commits;
 pub use error::MirrorError;
-pub use folder::{Mirror, MirrorSize, Mirrors, Trimmed, default_quota};
+pub use folder::{Copied, Mirror, MirrorSize, Mirrors, Trimmed, default_quota};
 pub use remote::{RemoteRefs, ls_remote};
 pub use source::{Source, Spelling};
 pub use update::update;
 pub use watch::{MirrorLimits, Phase, Progress, Watch};
+pub use whole::whole_history;
 pub use window::{Listing, Window, list};

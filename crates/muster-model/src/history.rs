@@ -159,3 +159,83 @@ pub struct FileChurn {
     /// When it was last touched.
     pub last_at: Timestamp,
 }
+
+/// What git says of a whole history without looking at any file: what [`AllTime`] is made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WholeHistory {
+    /// Commits of the default branch, merges too.
+    pub commits: u64,
+    /// Merges among them.
+    pub merges: u64,
+    /// When the oldest of them was committed; times before 1970 and at its first second are no times.
+    pub first_at: Option<Timestamp>,
+    /// When the newest was.
+    pub last_at: Option<Timestamp>,
+    /// Who wrote them, each spelling apart.
+    pub authors: Vec<AuthorCount>,
+    /// Branches but the default one.
+    pub branches: Vec<RefTip>,
+    /// Tags.
+    pub tags: Vec<RefTip>,
+}
+
+/// The commits of one spelling of an author, through `.mailmap`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorCount {
+    /// Name.
+    pub name: String,
+    /// E-mail address.
+    pub email: String,
+    /// Commits, merges too.
+    pub commits: u64,
+    /// Merges among them.
+    pub merges: u64,
+    /// When they wrote the oldest.
+    pub first_at: Timestamp,
+    /// When they wrote the newest.
+    pub last_at: Timestamp,
+}
+
+/// A branch or a tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefTip {
+    /// Short name.
+    pub name: String,
+    /// When its commit was committed; `None` if it stands for no commit of any branch.
+    pub at: Option<Timestamp>,
+}
+
+/// What follows from the whole history, where the other facts see a window of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllTime {
+    /// Of the rules by which it was derived.
+    pub rule_version: u32,
+    /// The moment that "stale" is counted back from.
+    pub as_of: Timestamp,
+    /// Of the references it was learned from ([`crate::repository::RefFacts::digest`]).
+    pub digest: String,
+    /// Commits of the default branch, merges too.
+    pub commits: u64,
+    /// Merges among them.
+    pub merges: u64,
+    /// When the oldest was committed: how old the repository is.
+    pub first_at: Option<Timestamp>,
+    /// When the newest was.
+    pub last_at: Option<Timestamp>,
+    /// People who wrote any.
+    pub people: u64,
+    /// Machines that did.
+    pub bots: u64,
+    /// People without whom half of all work would be missing.
+    pub bus_factor: Option<BusFactor>,
+    /// Tags.
+    pub tags: u64,
+    /// The newest of them, at most a hundred.
+    pub newest_tags: Vec<RefTip>,
+    /// Branches, the default one too.
+    pub branches: u64,
+    /// Branches on which nothing was committed for long.
+    pub stale_branches: u64,
+    /// The longest quiet of them, at most a hundred.
+    pub stalest: Vec<RefTip>,
+}

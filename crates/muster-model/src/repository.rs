@@ -70,10 +70,14 @@ words! {
     }
 }
 
+/// The step that comes when everything else is there, and the kind of its job: an entry is ready without it, and its
+/// failure is its own.
+pub const DEEPEN: &str = "deepen";
+
 /// A step of the processing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// Its name: `refs`, `clone`, `commits`.
+    /// Its name: `refs`, `clone`, `commits`, `deepen`.
     pub name: String,
     /// How far it is.
     pub state: StepState,

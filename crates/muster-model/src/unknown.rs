@@ -43,6 +43,8 @@ pub enum UnknownReason {
     InProgress,
     /// More is learned at a higher level.
     LevelFacts,
+    /// Only the newest part of the history was looked at so far.
+    Shallow,
     /// Only known of what is on the watchlist.
     NotWatched,
     /// Only seen in a checkout, and there is none here.
@@ -51,7 +53,7 @@ pub enum UnknownReason {
 
 impl UnknownReason {
     /// Every reason, for the documentation and its test.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Bare,
         Self::NoCommits,
         Self::Detached,
@@ -68,6 +70,7 @@ impl UnknownReason {
         Self::NoForge,
         Self::InProgress,
         Self::LevelFacts,
+        Self::Shallow,
         Self::NotWatched,
         Self::NoCheckout,
     ];
@@ -91,6 +94,7 @@ impl UnknownReason {
             Self::NoForge => "no_forge",
             Self::InProgress => "in_progress",
             Self::LevelFacts => "level_facts",
+            Self::Shallow => "shallow",
             Self::NotWatched => "not_watched",
             Self::NoCheckout => "no_checkout",
         }

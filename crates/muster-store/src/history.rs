@@ -1,8 +1,8 @@
-//! What was derived of a repository's history, as one document. What stands in it is the business of whoever derives
+//! What was derived of a repository's history, as one document, and what its whole history says, as another. What stands in it is the business of whoever derives
 //! it; a document of another format counts as not there, and is derived anew.
 
 use muster_model::{RepoId, Timestamp};
-use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, sea_query::OnConflict};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{entity::history, error::StoreError, store::Store, text, tx::Tx};
@@ -29,7 +29,37 @@ impl Store {
     }
 }
 
+impl Store {
+    /// What the whole history says; `None` if it was not learned yet.
+    pub async fn history_all_time<T: DeserializeOwned>(&self, id: RepoId) -> Result<Option<T>, StoreError> {
+        self.read(async {
+            let row = history::Entity::find_by_id(id.to_string()).one(self.reader()).await?;
+            let document = row.and_then(|row| row.all_time);
+            document.map(|document| text::from_json(&document)).transpose()
+        })
+        .await
+    }
+}
+
 impl Tx {
+    /// Puts what the whole history says, beside what was derived of the stored commits; nothing if that is gone.
+    pub async fn history_put_all_time<T: Serialize>(
+        &mut self,
+        id: RepoId,
+        document: &T,
+    ) -> Result<(), StoreError> {
+        let put = async {
+            let row = history::ActiveModel {
+                all_time: Set(Some(text::json(document)?)),
+                ..history::ActiveModel::default()
+            };
+            let this = history::Column::Repository.eq(id.to_string());
+            history::Entity::update_many().set(row).filter(this).exec(self.connection()).await?;
+            Ok::<_, DbErr>(())
+        };
+        put.await.map_err(|error| self.fail(error))
+    }
+
     /// Puts what was derived.
     pub async fn history_put<T: Serialize>(
         &mut self,
@@ -45,6 +75,7 @@ impl Tx {
                 format: Set(HISTORY_FORMAT),
                 computed_at: Set(text::micros(computed_at)),
                 document: Set(text::json(document)?),
+                ..history::ActiveModel::default()
             };
             let replace = OnConflict::column(Column::Repository)
                 .update_columns([Column::Format, Column::ComputedAt, Column::Document])

@@ -41,7 +41,7 @@ pub(super) fn unusual(wish: Option<VarianceAlert>, measure: &Measure, judged: &J
     let known = judged.known();
     let fresh = judged.fresh();
     let all: Vec<&Commit> = known.iter().chain(&fresh).copied().collect();
-    let author_of_commit = Identities::of(&all).author_of_commit;
+    let author_of_commit = Identities::of_commits(&all).author_of;
     let (authors_known, authors_fresh) = author_of_commit.split_at(known.len());
 
     let mut of_repository = Vec::new();

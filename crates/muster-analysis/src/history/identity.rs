@@ -11,10 +11,10 @@ use super::{
     spelling::{normal_email, normal_name},
 };
 
-/// The authors of a list of commits.
+/// The authors of a list of signatures.
 pub(crate) struct Identities {
-    /// For each commit, in the order of the list, the number of its author.
-    pub(crate) author_of_commit: Vec<usize>,
+    /// For each signature, in the order of the list, the number of its author.
+    pub(crate) author_of: Vec<usize>,
     /// For each author: no person but a machine.
     pub(crate) is_bot: Vec<bool>,
 }
@@ -29,14 +29,20 @@ enum Key {
 }
 
 impl Identities {
-    pub(crate) fn of(commits: &[&Commit]) -> Self {
+    /// The authors of commits.
+    pub(crate) fn of_commits(commits: &[&Commit]) -> Self {
+        Self::of(commits.iter().map(|commit| (&*commit.author.name, &*commit.author.email)))
+    }
+
+    /// Of names and addresses as they were written.
+    pub(crate) fn of<'a>(signatures: impl ExactSizeIterator<Item = (&'a str, &'a str)>) -> Self {
+        let count = signatures.len();
         let mut groups = Groups::default();
         let mut node_by_spelling: HashMap<(&str, &str), usize> = HashMap::new();
         let mut node_by_key: HashMap<(bool, Key), usize> = HashMap::new();
         let mut bot_by_node: Vec<bool> = Vec::new();
-        let mut node_of_commit = Vec::with_capacity(commits.len());
-        for commit in commits {
-            let (name, email) = (commit.author.name.as_str(), commit.author.email.as_str());
+        let mut node_of = Vec::with_capacity(count);
+        for (name, email) in signatures {
             let node = *node_by_spelling.entry((name, email)).or_insert_with(|| {
                 let node = groups.add();
                 let (name, email) = (normal_name(name), normal_email(email));
@@ -48,17 +54,17 @@ impl Identities {
                 }
                 node
             });
-            node_of_commit.push(node);
+            node_of.push(node);
         }
 
         let mut author_by_root: HashMap<usize, usize> = HashMap::new();
-        let mut identities = Self { author_of_commit: Vec::with_capacity(commits.len()), is_bot: Vec::new() };
-        for node in node_of_commit {
+        let mut identities = Self { author_of: Vec::with_capacity(count), is_bot: Vec::new() };
+        for node in node_of {
             let author = *author_by_root.entry(groups.root(node)).or_insert_with(|| {
                 identities.is_bot.push(bot_by_node[node]);
                 identities.is_bot.len() - 1
             });
-            identities.author_of_commit.push(author);
+            identities.author_of.push(author);
         }
         identities
     }

@@ -33,8 +33,8 @@ impl<'a> Log<'a> {
         let ids: HashSet<&str> = commits.iter().map(|commit| commit.id.as_str()).collect();
         let is_cut_off =
             commits.iter().flat_map(|commit| &commit.parents).any(|id| !ids.contains(id.as_str()));
-        let identities = Identities::of(&commits);
-        let entries = commits.iter().zip(&identities.author_of_commit).map(|(commit, &author)| Entry {
+        let identities = Identities::of_commits(&commits);
+        let entries = commits.iter().zip(&identities.author_of).map(|(commit, &author)| Entry {
             commit,
             author,
             is_bot: identities.is_bot[author],

@@ -1,6 +1,7 @@
 //! The tests of muster-analysis through its public face.
 
 mod alerting;
+mod all_time;
 mod churn;
 mod commits;
 mod deletable;

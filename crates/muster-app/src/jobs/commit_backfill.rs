@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::{config::WatchlistConfig, context::Context};
 
 use super::{
-    derived,
+    deepen, derived,
     entry::{self, told},
     news,
     remote::Remotes,
@@ -170,7 +170,13 @@ impl CommitBackfill {
         let watches = context.store.watches(&[seen.id]).await?;
         let alerts = news::judge(context, &watches, &findings);
 
+        let deepen = match &seen.refs {
+            Some(refs) => deepen::wanted(context, seen, refs).await?,
+            None => None,
+        };
+
         let mut tx = run.begin(Priority::Background).await?;
+        tx.job_enqueue(deepen.as_slice()).await?;
         let Some(mut repository) = tx.repository(seen.id).await? else { return Ok(()) };
         let ids: Vec<String> = gone.into_iter().map(|commit| commit.id).collect();
         tx.commits_forget(seen.number, &ids).await?;

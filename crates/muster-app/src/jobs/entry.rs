@@ -5,7 +5,7 @@ use muster_jobs::{JobFailure, JobRun};
 use muster_model::{
     RepoId, Repository, Timestamp,
     job::JobRecord,
-    repository::{Level, Processing, Step, StepState},
+    repository::{DEEPEN, Level, Processing, Step, StepState},
 };
 use muster_store::{ChangeEvent, NewChange, Priority, StoreError, Tx, job::JobSchedule, job::ScheduleTime};
 use serde_json::json;
@@ -21,7 +21,8 @@ use crate::{
 pub(crate) fn steps(level: Level) -> Vec<Step> {
     let names: &[&str] = match level {
         Level::Facts => &["refs"],
-        Level::History | Level::Full => &["refs", "clone", "commits"],
+        Level::History => &["refs", "clone", "commits"],
+        Level::Full => &["refs", "clone", "commits", DEEPEN],
     };
     let step = |name: &&str| Step { name: (*name).to_owned(), state: StepState::Waiting, error: None };
     names.iter().map(step).collect()
@@ -29,7 +30,14 @@ pub(crate) fn steps(level: Level) -> Vec<Step> {
 
 /// Puts an entry back to its first step. What is known of it stays.
 pub(crate) fn begin_again(repository: &mut Repository, now: Timestamp) {
+    let deepened = repository.steps.iter().find(|step| step.name == DEEPEN).cloned();
     repository.steps = steps(repository.level);
+    // It is begun again only if there is something to learn.
+    if let (Some(before), Some(step)) =
+        (deepened, repository.steps.iter_mut().find(|step| step.name == DEEPEN))
+    {
+        *step = before;
+    }
     repository.last_error = None;
     repository.processing_started_at = now;
     repository.updated_at = now;
@@ -90,7 +98,8 @@ pub(super) async fn change(
     if repository != before {
         repository.updated_at = context.clock.now();
         tx.repository_put(&repository).await?;
-        told(&mut tx, &repository, "repository.processing");
+        let is_quiet = repository.processing == Processing::Ready && !repository.is_refreshing;
+        told(&mut tx, &repository, if is_quiet { "repository.changed" } else { "repository.processing" });
         tx.commit().await?;
     }
     Ok(Some(repository))
@@ -107,16 +116,28 @@ pub(super) fn set_running(repository: &mut Repository, name: &str) {
     for step in &mut repository.steps[..at] {
         (step.state, step.error) = (StepState::Done, None);
     }
-    for step in &mut repository.steps[at + 1..] {
+    for step in repository.steps[at + 1..].iter_mut().filter(|step| is_essential(step)) {
         (step.state, step.error) = (StepState::Waiting, None);
     }
     // What went wrong before stands beside it until it is done.
     repository.steps[at].state = StepState::Running;
 }
 
+/// A step without which an entry is not ready.
+pub(super) fn is_essential(step: &Step) -> bool {
+    step.name != DEEPEN
+}
+
+/// The step that may come later.
+pub(super) fn set_deepening(repository: &mut Repository, state: StepState, error: Option<String>) {
+    if let Some(step) = repository.steps.iter_mut().find(|step| !is_essential(step)) {
+        (step.state, step.error) = (state, error);
+    }
+}
+
 /// Everything is there.
 pub(super) fn set_ready(repository: &mut Repository, now: Timestamp) {
-    for step in &mut repository.steps {
+    for step in repository.steps.iter_mut().filter(|step| is_essential(step)) {
         (step.state, step.error) = (StepState::Done, None);
     }
     repository.processing = Processing::Ready;
@@ -173,7 +194,7 @@ pub(super) async fn give_up(
     let is_failed = |step: &&mut Step| match &*job.kind {
         requests::COMMIT_BACKFILL => step.name == "commits",
         // Of those before it the first that is not done.
-        _ => step.state != StepState::Done,
+        _ => is_essential(step) && step.state != StepState::Done,
     };
     if let Some(step) = repository.steps.iter_mut().find(is_failed) {
         step.state = StepState::Failed;
@@ -194,6 +215,22 @@ pub(super) async fn give_up(
         return Ok(());
     }
     news::enqueue(context, tx, &repository, news::FAILED).await
+}
+
+/// In the transaction that gives up learning the whole history: that step alone has failed.
+pub(super) async fn give_up_deepening(
+    context: &Context,
+    tx: &mut Tx,
+    job: &JobRecord,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let Some(id) = subject_id(job) else { return Ok(()) };
+    let Some(mut repository) = tx.repository(id).await? else { return Ok(()) };
+    set_deepening(&mut repository, StepState::Failed, Some(reason.to_owned()));
+    repository.updated_at = context.clock.now();
+    tx.repository_put(&repository).await?;
+    told(tx, &repository, "repository.changed");
+    Ok(())
 }
 
 /// When a repository is looked at again. The times follow from when it was added, so that many are not due at once, and

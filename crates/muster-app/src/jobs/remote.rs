@@ -8,7 +8,7 @@ use muster_git::mirror::{
     self, Mirror, MirrorError, MirrorLimits, Mirrors, Phase, Progress, RemoteRefs, Source, Watch, Window,
 };
 use muster_jobs::{JobFailure, JobRun};
-use muster_model::{Clock, Repository, Timestamp, repository::RefFacts};
+use muster_model::{Clock, Repository, Timestamp, history::WholeHistory, repository::RefFacts};
 use tokio::{sync::watch, task};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -118,6 +118,25 @@ impl Remotes {
         }
         let (source, refs) = self.look(run, repository).await?;
         self.update(run, repository, source, refs, window).await
+    }
+
+    /// The whole history, without its files. People are read through the `.mailmap` of the copy if this node has it.
+    pub(super) async fn whole_history(
+        &self,
+        run: &JobRun,
+        repository: &Repository,
+        source: Source,
+        refs: RemoteRefs,
+    ) -> Result<WholeHistory, JobFailure> {
+        let (remotes, id) = (self.clone(), repository.id);
+        let mailmap = repository.backfilled.as_ref().and_then(|backfilled| backfilled.mailmap.clone());
+        self.with_git(run, move |watch| {
+            // While it is being written it may be gone at any moment.
+            let mirror = remotes.mirrors.find(id).ok().flatten();
+            let people = mirror.as_ref().zip(mailmap.as_deref());
+            mirror::whole_history(&remotes.mirrors, id, &source, &refs, people, &remotes.limits, watch)
+        })
+        .await
     }
 
     pub(super) fn limits(&self) -> MirrorLimits {

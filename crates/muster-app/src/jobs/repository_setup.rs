@@ -16,7 +16,7 @@ use muster_store::{Priority, StoreError, Tx};
 use crate::{config::WatchlistConfig, context::Context};
 
 use super::{
-    derived,
+    deepen, derived,
     entry::{self, told},
     news,
     remote::{Remotes, ref_facts},
@@ -104,7 +104,10 @@ impl RepositorySetup {
     async fn finish(&self, run: &JobRun, seen: &Repository, facts: RefFacts) -> Result<(), JobFailure> {
         let context = &self.context;
         let now = context.clock.now();
+        let deepen = deepen::wanted(context, seen, &facts).await?;
         let mut tx = run.begin(Priority::Background).await?;
+        // Jobs before their repository, as everywhere: who goes the other way round can wait for this one for ever.
+        tx.job_enqueue(deepen.as_slice()).await?;
         let Some(mut repository) = tx.repository(seen.id).await? else { return Ok(()) };
         if !is_complete(&repository, &facts) {
             // More was asked for while the other side was asked.
@@ -112,7 +115,8 @@ impl RepositorySetup {
             return Err(JobFailure::Later { reason, at: now });
         }
         let was_ready = repository.processing == Processing::Ready && !repository.is_refreshing;
-        let is_open = repository.steps.iter().any(|step| step.state != StepState::Done);
+        let mut essential = repository.steps.iter().filter(|step| entry::is_essential(step));
+        let is_open = essential.any(|step| step.state != StepState::Done);
         let has_moved = repository.refs.as_ref() != Some(&facts);
         let is_news = !was_ready || is_open || has_moved || repository.last_error.is_some();
         (repository.refs, repository.refs_at) = (Some(facts), Some(now));
@@ -132,7 +136,6 @@ impl RepositorySetup {
     /// The copy is there: its commits are read by another job, asked for as this one ends.
     async fn hand_on(&self, run: &JobRun, seen: &Repository) -> Result<(), JobFailure> {
         let mut tx = run.begin(Priority::Background).await?;
-        // Jobs before their repository, as everywhere: who goes the other way round can wait for this one for ever.
         let priority = run.record().priority;
         tx.job_enqueue(&[requests::backfill(&self.context, seen, priority, Some(run.id()))]).await?;
         let Some(mut repository) = tx.repository(seen.id).await? else { return Ok(()) };

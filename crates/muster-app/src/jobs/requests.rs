@@ -1,7 +1,7 @@
 //! How the jobs of a watched repository are asked for: kind, queue, key, and with whom they share a budget. Here, apart
 //! from the jobs themselves, because whoever asks need not know what they stand on.
 
-use muster_model::{JobId, Repository, job};
+use muster_model::{JobId, Repository, Timestamp, job, repository::DEEPEN};
 use muster_store::job::{JobSchedule, Loudness, NewJob, ScheduleTime};
 use serde_json::json;
 
@@ -72,6 +72,18 @@ pub fn backfill(context: &Context, repository: &Repository, priority: u8, parent
     }
 }
 
+/// Learns what the whole history says, after everything else that waits for the same host.
+pub fn deepen(context: &Context, repository: &Repository, run_at: Option<Timestamp>) -> NewJob {
+    NewJob {
+        queue: REPOSITORY_SETUP.into(),
+        priority: job::PRIORITY_LAST,
+        unique_key: Some(format!("{DEEPEN}:{}", repository.id)),
+        group: Some(repository.url.host().to_owned()),
+        run_at,
+        ..about(context, repository, DEEPEN)
+    }
+}
+
 fn about(context: &Context, repository: &Repository, kind: &'static str) -> NewJob {
     let subject = repository.id.to_string();
     let payload = json!({ "repository": subject });
@@ -120,7 +132,7 @@ pub fn cleanup_soon(context: &Context) -> NewJob {
 }
 
 /// Does so once a day besides, and at start.
-pub fn cleanup_schedule(from: muster_model::Timestamp) -> JobSchedule {
+pub fn cleanup_schedule(from: Timestamp) -> JobSchedule {
     const DAY: std::time::Duration = std::time::Duration::from_hours(24);
     let time = ScheduleTime::Every { period: DAY, from };
     JobSchedule {

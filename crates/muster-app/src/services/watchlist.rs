@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use muster_model::{
     Commit, RepoId, Repository, Timestamp,
     alert::{Alert, AlertKind, Watch},
-    history::HistoryFacts,
+    history::{AllTime, HistoryFacts},
     job::{JobProgress, JobRecord, JobState},
-    repository::{Processing, RepositoryName, StepState},
+    repository::{DEEPEN, Processing, RepositoryName, Step, StepState},
 };
 use muster_store::CommitPage;
 pub use muster_store::{CommitPlace, DayCount};
@@ -35,20 +35,24 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// How far the step that is at work says it is.
-    pub fn progress(&self) -> Option<&JobProgress> {
-        let is_working = self.repository.steps.iter().any(|step| step.state == StepState::Running);
-        let running = self.jobs.iter().find(|job| job.state == JobState::Running)?;
-        running.progress.as_ref().filter(|_| is_working)
+    /// How far this step says it is, if it is at work.
+    pub fn progress(&self, step: &Step) -> Option<&JobProgress> {
+        if step.state != StepState::Running {
+            return None;
+        }
+        // The whole history is learned beside the other steps, which come one after the other.
+        let is_its = |job: &&JobRecord| (job.kind == DEEPEN) == (step.name == DEEPEN);
+        let running = self.jobs.iter().filter(is_its).find(|job| job.state == JobState::Running)?;
+        running.progress.as_ref()
     }
 
     /// Why nothing is being done at the moment, if something should be.
     pub fn wait_reason(&self) -> Option<&str> {
-        let is_running = self.jobs.iter().any(|job| job.state == JobState::Running);
-        if is_running {
+        let mut jobs = self.jobs.iter().filter(|job| job.kind != DEEPEN);
+        if jobs.clone().any(|job| job.state == JobState::Running) {
             return None;
         }
-        self.jobs.iter().find_map(|job| job.wait_reason.as_deref())
+        jobs.find_map(|job| job.wait_reason.as_deref())
     }
 }
 
@@ -150,6 +154,11 @@ pub async fn history(context: &Context, id: RepoId) -> Result<HistoryFacts, AppE
     let stored = context.store.history(id).await?;
     let nothing = || muster_analysis::history::derive(&[], context.clock.now());
     Ok(stored.map_or_else(nothing, |(_, facts)| facts))
+}
+
+/// What a repository's whole history says; `None` if it was not learned yet.
+pub async fn all_time(context: &Context, id: RepoId) -> Result<Option<AllTime>, AppError> {
+    Ok(context.store.history_all_time(id).await?)
 }
 
 /// Whether an alert setting can find anything yet, and why not.

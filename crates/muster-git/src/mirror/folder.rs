@@ -1,8 +1,9 @@
 //! The folder of all mirrors of one machine, which processes may share. In it, for the repository `ID`:
 //!
 //! - `ID.git` is its mirror, always whole: it gets this name when it is.
-//! - `ID.new` is one that is being made.
-//! - `ID.lock` is locked by who writes or reads one of them; its time is when the mirror was last used.
+//! - `ID.all.git` is the whole history without its files (`mirror/whole.rs`).
+//! - `ID.new`, `ID.all.new` is one that is being made.
+//! - `ID.lock`, `ID.all.lock` is locked by who writes or reads one of them; its time is when the copy was last used.
 //! - `ID.N.trash` is what nobody wants any more and could not be deleted yet.
 //! - `home` is empty, and is the home that git sees; `known_hosts` holds the keys of ssh servers.
 //!
@@ -29,6 +30,34 @@ static TRASH: AtomicU32 = AtomicU32::new(0);
 /// The branch of every mirror, whatever it is called at its source: names from there could be in each other's way.
 pub(super) const BRANCH: &str = "refs/heads/default";
 
+/// What was copied of a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Copied {
+    /// The newest commits of the default branch with their files: a [`Mirror`].
+    Window,
+    /// All commits, without their files ([`super::whole_history`]).
+    Whole,
+}
+
+impl Copied {
+    const ALL: [Self; 2] = [Self::Window, Self::Whole];
+
+    /// How the names of its files begin.
+    fn stem(self, id: RepoId) -> String {
+        match self {
+            Self::Window => id.to_string(),
+            Self::Whole => format!("{id}.all"),
+        }
+    }
+
+    fn of_stem(stem: &str) -> Option<(RepoId, Self)> {
+        match stem.strip_suffix(".all") {
+            Some(id) => Some((id.parse().ok()?, Self::Whole)),
+            None => Some((stem.parse().ok()?, Self::Window)),
+        }
+    }
+}
+
 /// The folder of all mirrors.
 #[derive(Debug, Clone)]
 pub struct Mirrors {
@@ -46,11 +75,13 @@ pub struct Mirror {
     lock: Lock,
 }
 
-/// How large a mirror is.
+/// How large a copy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MirrorSize {
     /// Of which repository.
     pub id: RepoId,
+    /// What was copied of it.
+    pub copied: Copied,
     /// Bytes of its files.
     pub bytes: u64,
     /// When it was last used.
@@ -60,7 +91,7 @@ pub struct MirrorSize {
 /// What trimming did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trimmed {
-    /// Whose mirrors were removed, longest unused first.
+    /// Whose copies were removed, longest unused first.
     pub removed: Vec<RepoId>,
     /// Bytes of those.
     pub freed: u64,
@@ -93,7 +124,11 @@ impl Mirrors {
 
     /// Where the mirror of `id` is, or would be.
     pub fn path(&self, id: RepoId) -> PathBuf {
-        self.root.join(format!("{id}.git"))
+        self.copy_path(id, Copied::Window)
+    }
+
+    pub(super) fn copy_path(&self, id: RepoId, copied: Copied) -> PathBuf {
+        self.root.join(format!("{}.git", copied.stem(id)))
     }
 
     /// The mirror of `id` to read from, if there is one.
@@ -105,35 +140,38 @@ impl Mirrors {
         if !path.is_dir() {
             return Ok(None);
         }
-        let file = self.lock_path(id);
+        let file = self.copy_lock(id, Copied::Window);
         let lock = Lock::try_take(&file, Hold::Shared).map_err(|error| MirrorError::folder(&file, &error))?;
         let lock = lock.ok_or_else(|| MirrorError::InUse { id: id.to_string() })?;
         self.held(id, lock)
     }
 
-    /// Sizes and ages of all mirrors.
+    /// Sizes and ages of all copies.
     pub fn sizes(&self) -> Result<Vec<MirrorSize>, MirrorError> {
-        let ids = self.names()?.into_iter().filter_map(|name| name.strip_suffix(".git")?.parse().ok());
-        Ok(ids
-            .map(|id| MirrorSize { id, bytes: folder_bytes(&self.path(id)), used: self.used(id) })
-            .collect())
+        let names = self.names()?.into_iter();
+        let copies = names.filter_map(|name| Copied::of_stem(name.strip_suffix(".git")?));
+        let size = |(id, copied)| {
+            let (bytes, used) = (folder_bytes(&self.copy_path(id, copied)), self.used(id, copied));
+            MirrorSize { id, copied, bytes, used }
+        };
+        Ok(copies.map(size).collect())
     }
 
-    /// Removes mirrors, the longest unused first, until the rest is within `quota` bytes. Those that `in_use` names and
+    /// Removes copies, the longest unused first, until the rest is within `quota` bytes. Those that `in_use` names and
     /// those that anybody holds stay. A quota of 0 removes all others.
     pub fn trim(&self, quota: u64, in_use: &dyn Fn(RepoId) -> bool) -> Result<Trimmed, MirrorError> {
-        let mut mirrors = self.sizes()?;
-        mirrors.sort_by_key(|mirror| (mirror.used, mirror.id));
-        let left = mirrors.iter().map(|mirror| mirror.bytes).sum();
+        let mut copies = self.sizes()?;
+        copies.sort_by_key(|copy| (copy.used, copy.id, copy.copied));
+        let left = copies.iter().map(|copy| copy.bytes).sum();
         let mut trimmed = Trimmed { left, ..Trimmed::default() };
-        for MirrorSize { id, bytes, .. } in mirrors {
+        for MirrorSize { id, copied, bytes, .. } in copies {
             if trimmed.left <= quota && quota > 0 {
                 break;
             }
             if in_use(id) {
                 continue;
             }
-            match self.remove(id) {
+            match self.remove_copy(id, copied) {
                 Ok(()) => {
                     trimmed.removed.push(id);
                     trimmed.freed += bytes;
@@ -146,17 +184,22 @@ impl Mirrors {
         Ok(trimmed)
     }
 
-    /// Removes the mirror of `id`, if there is one.
+    /// Removes what there is of `id`.
     ///
     /// # Errors
-    /// [`MirrorError::InUse`] while anybody holds it.
+    /// [`MirrorError::InUse`] while anybody holds any of it; the rest is removed.
     pub fn remove(&self, id: RepoId) -> Result<(), MirrorError> {
-        let file = self.lock_path(id);
+        let removed = Copied::ALL.map(|copied| self.remove_copy(id, copied));
+        removed.into_iter().collect()
+    }
+
+    fn remove_copy(&self, id: RepoId, copied: Copied) -> Result<(), MirrorError> {
+        let file = self.copy_lock(id, copied);
         let failed = |error: io::Error| MirrorError::folder(&file, &error);
         let lock = Lock::try_take(&file, Hold::Alone).map_err(failed)?;
         let lock = lock.ok_or_else(|| MirrorError::InUse { id: id.to_string() })?;
-        self.discard(id, &self.path(id))?;
-        self.discard(id, &self.new_path(id))?;
+        self.discard(id, &self.copy_path(id, copied))?;
+        self.discard(id, &self.unfinished(id, copied))?;
         lock.remove().map_err(failed)
     }
 
@@ -168,14 +211,14 @@ impl Mirrors {
             let path = self.root.join(&name);
             if name.strip_suffix(".trash").is_some() {
                 left += usize::from(delete(&path).is_err());
-            } else if let Some(id) = name.strip_suffix(".new").or_else(|| name.strip_suffix(".lock"))
-                && let Ok(id) = id.parse::<RepoId>()
+            } else if let Some(stem) = name.strip_suffix(".new").or_else(|| name.strip_suffix(".lock"))
+                && let Some((id, copied)) = Copied::of_stem(stem)
             {
-                let file = self.lock_path(id);
+                let file = self.copy_lock(id, copied);
                 let failed = |error: io::Error| MirrorError::folder(&file, &error);
                 let Some(lock) = Lock::try_take(&file, Hold::Alone).map_err(failed)? else { continue };
-                self.discard(id, &self.new_path(id))?;
-                if !self.path(id).exists() {
+                self.discard(id, &self.unfinished(id, copied))?;
+                if !self.copy_path(id, copied).exists() {
                     lock.remove().map_err(failed)?;
                 }
             }
@@ -192,13 +235,13 @@ impl Mirrors {
         &self.root
     }
 
-    pub(super) fn lock_path(&self, id: RepoId) -> PathBuf {
-        self.root.join(format!("{id}.lock"))
+    pub(super) fn copy_lock(&self, id: RepoId, copied: Copied) -> PathBuf {
+        self.root.join(format!("{}.lock", copied.stem(id)))
     }
 
-    /// Where the mirror of `id` is made.
-    pub(super) fn new_path(&self, id: RepoId) -> PathBuf {
-        self.root.join(format!("{id}.new"))
+    /// Where a copy of `id` is made.
+    pub(super) fn unfinished(&self, id: RepoId, copied: Copied) -> PathBuf {
+        self.root.join(format!("{}.new", copied.stem(id)))
     }
 
     /// The mirror of `id` under this lock; `None` if it is not there or has no commit.
@@ -242,8 +285,8 @@ impl Mirrors {
         Ok(names)
     }
 
-    fn used(&self, id: RepoId) -> Timestamp {
-        let modified = fs::metadata(self.lock_path(id)).and_then(|meta| meta.modified());
+    fn used(&self, id: RepoId, copied: Copied) -> Timestamp {
+        let modified = fs::metadata(self.copy_lock(id, copied)).and_then(|meta| meta.modified());
         modified.ok().and_then(|at| Timestamp::try_from(at).ok()).unwrap_or_default()
     }
 }

@@ -14,6 +14,9 @@ use muster_model::commit::{ChangeSize, Commit, FileChange, LineChange, Signature
 /// Id, parents, author, committer, message.
 pub(super) const FORMAT: &str = "--format=tformat:%H%x00%P%x00%aN%x00%aE%x00%ad%x00%cN%x00%cE%x00%cd%x00%B";
 
+/// Id, author, when it was written and committed, parents.
+pub(super) const AUTHOR_FORMAT: &str = "--format=tformat:%H%x00%aN%x00%aE%x00%at%x00%ct%x00%P";
+
 /// Files of a commit that are listed; all are counted.
 const MOST_FILES: usize = 20_000;
 /// Bytes of all paths of a commit that are listed.
@@ -28,6 +31,17 @@ const MOST_PARENTS: usize = 1_000;
 /// What git printed is not what was asked for, or ended too early.
 #[derive(Debug)]
 pub(super) struct Unreadable(pub(super) String);
+
+/// A commit as its author counts it.
+#[derive(Debug)]
+pub(super) struct Authored {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) email: String,
+    pub(super) written_at: Timestamp,
+    pub(super) committed_at: Timestamp,
+    pub(super) is_merge: bool,
+}
 
 /// Reads commits one by one.
 pub(super) struct Parser<R> {
@@ -60,6 +74,22 @@ impl<R: BufRead> Parser<R> {
         let (counted, files) = self.changes()?;
         let size = (parents.len() < 2).then_some(counted);
         Ok(Commit { id: id.to_owned(), parents, author, committer, message, size, files })
+    }
+
+    /// Reads the next commit in [`AUTHOR_FORMAT`]; `None` at the end.
+    pub(super) fn author(&mut self) -> Result<Option<Authored>, Unreadable> {
+        let Some(id) = self.part(MOST_PART)? else { return Ok(None) };
+        let (name, email) = (self.text(MOST_PART)?, self.text(MOST_PART)?);
+        let (written, committed) = (self.text(MOST_PART)?, self.text(MOST_PART)?);
+        let parents = self.text(MOST_PARENTS * 65)?;
+        Ok(Some(Authored {
+            id: id.to_str_lossy().into_owned(),
+            name,
+            email,
+            written_at: timestamp(&written),
+            committed_at: timestamp(&committed),
+            is_merge: parents.split_ascii_whitespace().count() > 1,
+        }))
     }
 
     fn signature(&mut self) -> Result<Signature, Unreadable> {

@@ -15,7 +15,7 @@ use muster_model::RepoId;
 
 use super::{
     error::MirrorError,
-    folder::{BRANCH, Mirror, Mirrors},
+    folder::{BRANCH, Copied, Mirror, Mirrors},
     lock::{Hold, Lock},
     remote::RemoteRefs,
     source::Source,
@@ -57,7 +57,7 @@ pub fn update(
     let source = source.clone().with_spelling(refs.spelling);
     let call = Call::new(place, limits, watch);
     let work = Work { mirrors, id, source: &source, refs, head, window, call: &call };
-    let file = mirrors.lock_path(id);
+    let file = mirrors.copy_lock(id, Copied::Window);
     for _ in 0..ATTEMPTS {
         let lock = Lock::take(&file, Hold::Alone, || {
             call.check().map_err(|error| match error {
@@ -100,7 +100,7 @@ impl Work<'_> {
     /// Gives the mirror under the lock, still held alone.
     fn bring_up_to_date(&self, lock: Lock) -> Result<Mirror, MirrorError> {
         let Self { mirrors, id, .. } = self;
-        let (path, new) = (mirrors.path(*id), mirrors.new_path(*id));
+        let (path, new) = (mirrors.path(*id), mirrors.unfinished(*id, Copied::Window));
         mirrors.discard(*id, &new)?;
         if !self.refresh(&path)? {
             if let Err(error) = self.make(&new) {
@@ -268,7 +268,7 @@ fn is_ignorant(message: &str) -> bool {
 }
 
 /// Removes what a git that was killed leaves in a repository. Only under the lock.
-fn clean(path: &Path) -> io::Result<()> {
+pub(super) fn clean(path: &Path) -> io::Result<()> {
     for folder in ["", "objects", "objects/pack", "refs", "refs/heads"] {
         let entries = match fs::read_dir(path.join(folder)) {
             Ok(entries) => entries,

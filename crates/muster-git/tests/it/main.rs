@@ -7,3 +7,4 @@ mod mirror_endings;
 mod mirror_folder;
 mod mirror_support;
 mod mirror_update;
+mod mirror_whole;

@@ -6,8 +6,9 @@ use axum::{extract::State, response::IntoResponse};
 use jiff::Timestamp;
 use muster_app::services::watchlist::{self, CommitPlace};
 use muster_model::{
-    Repository,
-    history::{ActivityScore, BusFactor, Contributor, FileChurn, HistoryFacts, Week},
+    Repository, Unknown, UnknownReason,
+    history::{ActivityScore, AllTime, BusFactor, Contributor, FileChurn, HistoryFacts, RefTip, Week},
+    repository::{DEEPEN, Level, Step, StepState},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -192,6 +193,64 @@ struct ActivityView {
     files_changed: u64,
     /// Of older commits files were not counted, because there are too many; `null` if those of all were.
     files_since: Option<Timestamp>,
+    /// What the whole history says, where all else sees a window of it; `null` until it was learned.
+    all_time: Option<AllTimeView>,
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    unknown: Unknown,
+}
+
+/// What the whole history says.
+#[derive(Debug, Serialize, ToSchema)]
+struct AllTimeView {
+    as_of: Timestamp,
+    /// Of the default branch.
+    commits: u64,
+    merges: u64,
+    /// When the first commit was committed: how old the repository is.
+    first_at: Option<Timestamp>,
+    last_at: Option<Timestamp>,
+    /// People who wrote any commit.
+    people: u64,
+    bots: u64,
+    bus_factor: Option<BusFactorView>,
+    tags: u64,
+    /// At most a hundred.
+    newest_tags: Vec<RefView>,
+    /// The default branch too.
+    branches: u64,
+    /// Without a commit for 90 days.
+    stale_branches: u64,
+    /// The longest quiet, at most a hundred.
+    stalest: Vec<RefView>,
+}
+
+/// A branch or a tag.
+#[derive(Debug, Serialize, ToSchema)]
+struct RefView {
+    name: String,
+    /// When its commit was committed; `null` if it stands for no commit of any branch.
+    at: Option<Timestamp>,
+}
+
+impl From<AllTime> for AllTimeView {
+    fn from(all: AllTime) -> Self {
+        let view = |tip: RefTip| RefView { name: tip.name, at: tip.at };
+        Self {
+            as_of: all.as_of,
+            commits: all.commits,
+            merges: all.merges,
+            first_at: all.first_at,
+            last_at: all.last_at,
+            people: all.people,
+            bots: all.bots,
+            bus_factor: all.bus_factor.map(BusFactorView::from),
+            tags: all.tags,
+            newest_tags: all.newest_tags.into_iter().map(view).collect(),
+            branches: all.branches,
+            stale_branches: all.stale_branches,
+            stalest: all.stalest.into_iter().map(view).collect(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -264,6 +323,17 @@ fn factors(activity: Option<ActivityScore>) -> Vec<FactorView> {
     factors.into_iter().map(view).collect()
 }
 
+fn why_not_all_time(repository: &Repository) -> UnknownReason {
+    let is_empty = repository.refs.as_ref().is_some_and(|refs| refs.branches == 0 && refs.tags == 0);
+    let is_failed = |step: &&Step| step.name == DEEPEN && step.state == StepState::Failed;
+    match repository.level {
+        _ if is_empty => UnknownReason::NoCommits,
+        Level::Facts => UnknownReason::LevelFacts,
+        Level::Full if repository.steps.iter().any(|step| is_failed(&step)) => UnknownReason::RepositoryError,
+        Level::History | Level::Full => UnknownReason::Shallow,
+    }
+}
+
 /// How alive a repository is
 #[utoipa::path(get, path = "/repositories/{id}/activity", tag = "repositories", params(("id" = String, Path)),
     responses((status = OK, body = ActivityView)))]
@@ -273,6 +343,11 @@ async fn activity(
 ) -> Result<impl IntoResponse, Problem> {
     let repository = watchlist::find(&state.context, &id).await?;
     let facts = history(&state, &repository).await?;
+    let all_time = watchlist::all_time(&state.context, repository.id).await?;
+    let mut unknown = Unknown::new();
+    if all_time.is_none() {
+        unknown.insert("all_time".into(), why_not_all_time(&repository));
+    }
     Ok(no_store(ActivityView {
         as_of: facts.last_at.map(|_| facts.as_of),
         rule_version: facts.rule_version,
@@ -291,6 +366,8 @@ async fn activity(
         churn: facts.churn.into_iter().map(ChurnView::from).collect(),
         files_changed: facts.files_changed,
         files_since: facts.files_since,
+        all_time: all_time.map(AllTimeView::from),
+        unknown,
     }))
 }
 

@@ -7,7 +7,7 @@ use muster_model::{
     alert::Watch,
     category::Category,
     commit::{FileChange, Signature},
-    repository::{Level, Processing, StepState},
+    repository::{Level, Processing},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -147,7 +147,7 @@ impl RepositoryView {
 /// A step of the processing.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct StepView {
-    /// `refs`, `clone`, `commits`
+    /// `refs`, `clone`, `commits`; `deepen`, without which an entry is ready
     name: String,
     /// `waiting`, `running`, `done` or `failed`
     state: &'static str,
@@ -224,11 +224,10 @@ pub(crate) struct EntryView {
 impl From<&Entry> for EntryView {
     fn from(entry: &Entry) -> Self {
         let repository = &entry.repository;
-        let progress = entry.progress();
         let step = |step: &muster_model::repository::Step| StepView {
             name: step.name.clone(),
             state: step.state.as_str(),
-            progress: progress.filter(|_| step.state == StepState::Running).map(ProgressView::from),
+            progress: entry.progress(step).map(ProgressView::from),
             error: step.error.clone(),
         };
         let is_busy = repository.processing == Processing::Processing || repository.is_refreshing;

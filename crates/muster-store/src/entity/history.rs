@@ -10,6 +10,7 @@ pub(crate) struct Model {
     pub(crate) format: i64,
     pub(crate) computed_at: i64,
     pub(crate) document: String,
+    pub(crate) all_time: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

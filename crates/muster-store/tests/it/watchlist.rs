@@ -317,6 +317,16 @@ async fn what_was_derived_by_other_rules_is_not_there(world: World) {
     tx.commit().await.unwrap();
     let found: Option<(Timestamp, Vec<String>)> = store.history(id(1)).await.unwrap();
     assert_eq!(found, Some((at(4), vec!["second".to_owned()])));
+
+    // What the whole history says stands beside it, and stays.
+    assert_eq!(store.history_all_time::<Vec<u8>>(id(1)).await.unwrap(), None);
+    let mut tx = store.begin(Priority::Background).await.unwrap();
+    tx.history_put_all_time(id(1), &[7]).await.unwrap();
+    tx.history_put_all_time(id(2), &[8]).await.unwrap();
+    tx.history_put(id(1), at(5), &["third"]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(store.history_all_time(id(1)).await.unwrap(), Some(vec![7]));
+    assert_eq!(store.history_all_time::<Vec<u8>>(id(2)).await.unwrap(), None, "nothing is known of it");
     crate::world::raw(&world, "UPDATE history SET format = 0").await;
     assert_eq!(store.history::<Vec<String>>(id(1)).await.unwrap(), None);
 }

@@ -46,7 +46,11 @@ fn entry(service: &Service, id: &str) -> Value {
 fn settled(service: &Service, id: &str) -> Value {
     until(id, || {
         let entry = entry(service, id);
-        let is_busy = entry["status"] == "processing" || entry["refreshing"] == true;
+        let mut steps = entry["steps"].as_array().into_iter().flatten();
+        let is_deepening = steps.any(|step| step["name"] == "deepen" && step["state"] != "done")
+            && entry["status"] == "ready"
+            && entry["package"]["head"] != Value::Null;
+        let is_busy = entry["status"] == "processing" || entry["refreshing"] == true || is_deepening;
         (!is_busy).then_some(entry)
     })
 }
@@ -168,9 +172,10 @@ fn a_repository_is_answered_at_once_and_every_number_is_that_of_git() {
         .as_array()
         .expect("steps")
         .iter()
-        .map(|step| (&step["name"], &step["state"]))
+        .map(|step| step["name"].as_str().expect("a name"))
         .collect();
-    assert_eq!(json!(steps), json!([["refs", "done"], ["clone", "done"], ["commits", "done"]]));
+    assert_eq!(steps, ["refs", "clone", "commits", "deepen"]);
+    assert!(entry["steps"].as_array().expect("steps").iter().all(|step| step["state"] == "done"), "{entry}");
     assert!(entry["processing_completed_at"].is_string() && entry["last_error"].is_null(), "{entry}");
     let package = &entry["package"];
     assert_eq!((&package["full_name"], &package["default_branch"]), (&json!("ada/shop"), &json!("main")));
@@ -393,6 +398,96 @@ fn what_has_aged_is_derived_anew_although_nothing_moved() {
     assert!(again["as_of"].as_str() > fresh["as_of"].as_str(), "{again}");
     assert_eq!(entry(&service, &id)["package"]["activity_score"], fresh["score"]);
     service.stop();
+}
+
+#[test]
+fn the_whole_history_is_learned_when_everything_else_is_there() {
+    let lab = Lab::new();
+    let repo = lab.repo("shop");
+    repo.commit_file("a", "a").git(["branch", "left"]).git(["tag", "v1"]);
+    for number in 0..120 {
+        repo.git(["commit", "-q", "--allow-empty", "-m", &format!("Change {number}")]);
+    }
+    repo.git(["config", "uploadpack.allowFilter", "true"]);
+    let server = GitServer::http(&lab);
+    let service = Service::start(&lab, &[&SETTINGS[..], &[("MUSTER__BACKFILL__AT_MOST", "100")]].concat());
+    service.post("/api/v1/queues/repository-setup/pause", &json!({}));
+    let id = add(&service, &url(&server, "shop"));
+    let package = entry(&service, &id)["package"]["id"].as_str().expect("an id").to_owned();
+    let activity = || service.get(&format!("/api/v1/repositories/{package}/activity"));
+    let before = activity();
+    assert_eq!((&before["all_time"], &before["unknown"]["all_time"]), (&Value::Null, &json!("shallow")));
+    service.post("/api/v1/queues/repository-setup/resume", &json!({}));
+    ready(&service, &id);
+    let deepened = || {
+        until("the whole history", || {
+            let entry = entry(&service, &id);
+            let step = entry["steps"].as_array()?.iter().find(|step| step["name"] == "deepen")?.clone();
+            (step["state"] == "done" || step["state"] == "failed").then_some(step)
+        })
+    };
+    assert_eq!(deepened()["state"], "done");
+    let known = activity();
+    assert_eq!((&known["commits"], &known["unknown"]), (&json!(100), &json!({})));
+    let all = &known["all_time"];
+    assert_eq!(
+        (&all["commits"], &all["people"], &all["bus_factor"]["people"]),
+        (&json!(121), &json!(1), &json!(1))
+    );
+    assert_eq!((&all["tags"], &all["newest_tags"][0]["name"]), (&json!(1), &json!("v1")));
+    assert_eq!((&all["branches"], &all["stale_branches"]), (&json!(2), &json!(1)), "{all}");
+    assert_eq!(all["stalest"][0]["name"], "left");
+    assert_eq!(all["first_at"], repo_time(&repo, ["log", "--reverse", "--format=%cI"]));
+
+    // Nothing moved: nothing is learned again.
+    let refreshed = entry(&service, &id)["processing_completed_at"].clone();
+    service.post(&format!("/api/v1/watchlist/{id}/refresh"), &json!({}));
+    until("the refresh", || (entry(&service, &id)["processing_completed_at"] != refreshed).then_some(()));
+    let jobs = service.get(&format!("/api/v1/jobs?subject={package}&kind=deepen"));
+    assert_eq!(jobs["items"].as_array().expect("jobs").len(), 1, "{jobs}");
+    service.stop();
+}
+
+#[test]
+fn if_the_whole_history_is_too_large_that_step_alone_fails() {
+    let lab = Lab::new();
+    let repo = lab.repo("shop");
+    // What nobody can compress, in a commit older than those that are read; this server knows no filters.
+    let number = |n: u64| format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let noise = (0..60_000).map(number).collect::<Vec<_>>().join("\n");
+    repo.commit_file("noise", &noise).git(["rm", "-q", "noise"]).git(["commit", "-q", "-m", "Quiet"]);
+    for number in 0..30 {
+        repo.git(["commit", "-q", "--allow-empty", "-m", &format!("Change {number}")]);
+    }
+    let server = GitServer::http(&lab);
+    let limits = [
+        ("MUSTER__BACKFILL__AT_MOST", "10"),
+        ("MUSTER__BACKFILL__AT_LEAST", "10"),
+        ("MUSTER__BACKFILL__DAYS", "0"),
+        ("MUSTER__MIRROR__MAX_BYTES", "200000"),
+    ];
+    let service = Service::start(&lab, &[&SETTINGS[..], &limits].concat());
+    let id = add(&service, &url(&server, "shop"));
+    let failed = until("the last step", || {
+        let entry = entry(&service, &id);
+        let steps = entry["steps"].as_array().expect("steps");
+        steps.iter().any(|step| step["name"] == "deepen" && step["state"] == "failed").then_some(entry)
+    });
+    assert_eq!((&failed["status"], &failed["last_error"]), (&json!("ready"), &Value::Null), "{failed}");
+    assert_eq!(failed["package"]["commits"], 10);
+    let error = failed["steps"][3]["error"].as_str().expect("a reason");
+    assert!(error.contains("200000") || error.contains("larger"), "{error}");
+    let package = failed["package"]["id"].as_str().expect("an id");
+    let activity = service.get(&format!("/api/v1/repositories/{package}/activity"));
+    assert_eq!(activity["unknown"]["all_time"], "repository_error");
+    service.stop();
+}
+
+/// The first time that git prints, as the API writes times.
+fn repo_time<const N: usize>(repo: &muster_testkit::Repo<'_>, args: [&str; N]) -> String {
+    let printed = repo.git_output(args);
+    let time: jiff::Timestamp = printed.lines().next().expect("a line").parse().expect("a time");
+    time.to_string()
 }
 
 #[test]

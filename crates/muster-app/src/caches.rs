@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use muster_cache::{Cache, DataType, DataTypeConfig};
-use muster_model::RepoId;
-use xxhash_rust::xxh3::xxh3_64;
+use muster_model::{RepoId, catalogue::CatalogueFilter};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::config::CacheSection;
 
@@ -18,6 +18,14 @@ pub const TAG_RECOMMENDATIONS: &str = "portfolio:recommendations";
 /// Tag: a project is kept fresh in another way than before. No change of the sequence, because every node watches for
 /// itself and forgets it at its end.
 pub const TAG_WATCH: &str = "portfolio:watch";
+
+/// Tag: any watched repository changed, appeared or went.
+pub const TAG_WATCHLIST: &str = "watchlist";
+
+/// Tag of one watched repository.
+pub fn repository_tag(id: RepoId) -> String {
+    format!("repository:{id}")
+}
 
 /// Tag of one project.
 pub fn project_tag(id: RepoId) -> String {
@@ -39,6 +47,16 @@ pub fn project_key(id: RepoId) -> String {
 /// Key of the state of one checkout.
 pub fn git_key(path: &std::path::Path) -> String {
     format!("portfolio:git:{:016x}", xxh3_64(path.as_os_str().as_encoded_bytes()))
+}
+
+/// Key of what is counted of the catalogue under a filter.
+pub fn facets_key(filter: &CatalogueFilter) -> String {
+    if *filter == CatalogueFilter::default() {
+        return "facets:all".to_owned();
+    }
+    // Lists of words and a text: nothing that cannot be written.
+    let print = serde_json::to_vec(filter).unwrap_or_default();
+    format!("facets:{:032x}", xxh3_128(&print))
 }
 
 /// Key of a ready body: its path and its canonical query.
@@ -67,6 +85,7 @@ pub struct DataTypes {
     pub(crate) all_projects: DataType,
     pub(crate) summary: DataType,
     pub(crate) recommendations: DataType,
+    pub(crate) facets: DataType,
 }
 
 impl DataTypes {
@@ -77,6 +96,7 @@ impl DataTypes {
             all_projects: cache.data_type("all_projects"),
             summary: cache.data_type("summary"),
             recommendations: cache.data_type("recommendations"),
+            facets: cache.data_type("facets"),
         }
     }
 
@@ -98,6 +118,7 @@ pub fn data_types(section: &CacheSection) -> Vec<DataTypeConfig> {
         ("all_projects", section.ttl_all_projects),
         ("summary", section.ttl_summary),
         ("recommendations", section.ttl_recommendations),
+        ("facets", section.ttl_facets),
     ];
     let config = |(name, seconds): (&'static str, u64)| DataTypeConfig {
         name,

@@ -85,6 +85,8 @@ pub struct CacheSection {
     pub ttl_summary: u64,
     /// Seconds.
     pub ttl_recommendations: u64,
+    /// Seconds.
+    pub ttl_facets: u64,
 }
 
 /// `[database]`: where muster keeps what it knows.

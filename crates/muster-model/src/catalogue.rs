@@ -110,7 +110,7 @@ impl FromStr for Sort {
 pub struct UnknownSort(String);
 
 /// Which repositories are listed. Several values of one facet are alternatives; different facets must all fit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct CatalogueFilter {
     /// What each facet may be; one without values is not asked for.
     pub values: BTreeMap<Facet, Vec<String>>,
@@ -120,8 +120,17 @@ pub struct CatalogueFilter {
     pub min_activity: Option<i64>,
 }
 
+/// How many repositories fit a filter, and which values they have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogueCounts {
+    /// Repositories that fit.
+    pub total: u64,
+    /// The values of each facet.
+    pub facets: BTreeMap<Facet, FacetCounts>,
+}
+
 /// How often one value of a facet occurs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FacetCount {
     /// The value, as it is filtered by.
     pub value: String,
@@ -130,7 +139,7 @@ pub struct FacetCount {
 }
 
 /// The values of a facet among what fits all filters but those of the facet itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FacetCounts {
     /// The most frequent first; at most [`FACET_VALUES`].
     pub values: Vec<FacetCount>,

@@ -7,11 +7,11 @@
 mod condition;
 mod facets;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use muster_model::{
     RepoId, Repository, Timestamp,
-    catalogue::{CatalogueCursor, CatalogueFilter, Facet, FacetCounts, Origin, Sort, SortKey, SortValue},
+    catalogue::{CatalogueCounts, CatalogueCursor, CatalogueFilter, Origin, Sort, SortKey, SortValue},
     repository::RepositoryName,
 };
 use sea_orm::{
@@ -63,15 +63,11 @@ pub struct CatalogueRow {
 
 /// A page of the catalogue.
 #[derive(Debug, Clone, Default)]
-pub struct CataloguePage {
+pub struct CatalogueRows {
     /// In the order of the sort.
     pub rows: Vec<CatalogueRow>,
     /// Where the next page begins; `None` on the last one.
     pub next: Option<CatalogueCursor>,
-    /// Repositories that fit the filter.
-    pub total: u64,
-    /// The values of each facet.
-    pub facets: BTreeMap<Facet, FacetCounts>,
 }
 
 /// What the view says of one.
@@ -96,15 +92,15 @@ const SELECT: &str = "SELECT id, number, identity, origin, url, host, owner, nam
                       last_commit_at, updated_at FROM catalogue";
 
 impl Store {
-    /// Repositories that fit a filter, from a place on, `limit` of them at most, with what each facet counts. The place
-    /// says how they are sorted; without one `sort` does.
-    pub async fn catalogue_page(
+    /// Repositories that fit a filter, from a place on, `limit` of them at most. The place says how they are sorted;
+    /// without one `sort` does.
+    pub async fn catalogue_rows(
         &self,
         filter: &CatalogueFilter,
         sort: Sort,
         from: Option<&CatalogueCursor>,
         limit: u64,
-    ) -> Result<CataloguePage, StoreError> {
+    ) -> Result<CatalogueRows, StoreError> {
         let sort = from.map_or(sort, |cursor| cursor.sort);
         let mut values = Values::default();
         let mut all = vec![of_plain(filter, &mut values)];
@@ -119,11 +115,14 @@ impl Store {
                 rows.pop();
             }
             let next = rows.last().filter(|_| is_more).map(|last| place(sort, last));
-            let rows = self.filled(rows).await?;
-            let (total, facets) = facets::count(self.reader(), filter).await?;
-            Ok(CataloguePage { rows, next, total, facets })
+            Ok(CatalogueRows { rows: self.filled(rows).await?, next })
         })
         .await
+    }
+
+    /// How many repositories fit a filter, and what each facet counts. Looks at all of them.
+    pub async fn catalogue_counts(&self, filter: &CatalogueFilter) -> Result<CatalogueCounts, StoreError> {
+        self.read(facets::count(self.reader(), filter)).await
     }
 
     /// The repositories of this name, oldest first, ten at most. The id or number of a project means the repository that

@@ -36,7 +36,7 @@ mod wake;
 mod watch;
 
 pub use audit::{AuditEntry, NewAudit};
-pub use catalogue::{CataloguePage, CatalogueRow};
+pub use catalogue::{CatalogueRow, CatalogueRows};
 pub use checkout::Checkout;
 pub use config::{DatabaseKind, Migrate, StoreConfig};
 pub use error::StoreError;

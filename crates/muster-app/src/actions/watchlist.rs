@@ -12,10 +12,11 @@ use muster_model::{
     category::Category,
     repository::{Level, Processing},
 };
-use muster_store::{NewAudit, Priority, Seq, Tx, WatchChange};
+use muster_store::{NewAudit, Priority, Seq, StoreError, Tx, WatchChange};
 use serde_json::{Value, json};
 
 use crate::{
+    caches::TAG_WATCHLIST,
     context::Context,
     error::AppError,
     jobs::{
@@ -107,7 +108,7 @@ impl Watchlist {
         }
         let who = added_by.unwrap_or("everybody");
         self.note(&mut tx, who, "watch.remove", &repository, json!({ "left": left })).await?;
-        let seq = tx.commit().await?;
+        let seq = commit(&self.context, tx).await?;
         if left == 0 {
             // Apart, because jobs come before their repository. What still runs finds that it is gone.
             self.cancel_jobs(&repository).await?;
@@ -161,7 +162,7 @@ impl Watchlist {
         tx.repository_put(&repository).await?;
         told(&mut tx, &repository, "repository.processing");
         self.note(&mut tx, SOMEBODY, what, &repository, Value::Null).await?;
-        tx.commit().await?;
+        commit(context, tx).await?;
         Ok(repository)
     }
 
@@ -207,6 +208,13 @@ impl Watchlist {
     ) -> Result<(), AppError> {
         Ok(tx.audit_add(&noted(&self.context, who, what, repository, detail)).await?)
     }
+}
+
+/// Commits, and has the watchlist counted anew at once: who wrote it may ask before the change sequence is followed.
+async fn commit(context: &Context, tx: Tx) -> Result<Option<Seq>, StoreError> {
+    let seq = tx.commit().await?;
+    context.cache.remove_by_tag(TAG_WATCHLIST);
+    Ok(seq)
 }
 
 fn noted(context: &Context, who: &str, what: &str, repository: &Repository, detail: Value) -> NewAudit {

@@ -11,10 +11,10 @@ use muster_store::{ChangeEvent, NewChange, Priority, StoreError, Tx, job::JobSch
 use serde_json::json;
 
 use crate::{
+    caches::{TAG_WATCHLIST, repository_tag},
     config::WatchlistConfig,
     context::Context,
     jobs::{news, requests},
-    services::watchlist::{TAG_WATCHLIST, repository_tag},
 };
 
 /// The steps that a level needs, none of them begun.

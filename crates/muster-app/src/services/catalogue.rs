@@ -1,19 +1,26 @@
 //! The catalogue: every repository once, whether it is watched, checked out here, or both. Filters are checked here
 //! against the closed lists of words; the store answers them.
 
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
 use muster_model::{
-    catalogue::{CatalogueCursor, CatalogueFilter, Facet, Origin, Sort},
+    catalogue::{CatalogueCounts, CatalogueCursor, CatalogueFilter, Facet, Origin, Sort},
     category::Category,
     repository::{Level, Processing, RepositoryName},
 };
-pub use muster_store::{CataloguePage, CatalogueRow, Checkout};
+pub use muster_store::{CatalogueRow, CatalogueRows, Checkout};
 
-use crate::{context::Context, error::AppError};
+use crate::{
+    caches::{TAG_PORTFOLIO, TAG_WATCHLIST, facets_key},
+    context::Context,
+    error::AppError,
+};
 
 /// The words of a relation (`muster_model::relation`).
 const RELATIONS: [&str; 4] = ["mine", "team", "third_party", "unknown"];
 
-/// Repositories that fit a filter, from a place on, with what each facet counts.
+/// Repositories that fit a filter, from a place on; `limit` of them at most, with what each facet counts.
 /// [`AppError::Invalid`] if a filter asks for a word that cannot occur, or if the place belongs to another sort.
 pub async fn page(
     context: &Context,
@@ -21,7 +28,7 @@ pub async fn page(
     sort: Sort,
     from: Option<&CatalogueCursor>,
     limit: u64,
-) -> Result<CataloguePage, AppError> {
+) -> Result<(CatalogueRows, Arc<CatalogueCounts>), AppError> {
     for (&facet, wanted) in &filter.values {
         check_words(facet, wanted)?;
     }
@@ -31,7 +38,19 @@ pub async fn page(
             format!("it belongs to a list sorted by {}; give sort={} or begin anew", from.sort, from.sort);
         return Err(AppError::Invalid { field: "cursor", message });
     }
-    Ok(context.store.catalogue_page(filter, sort, from, limit).await?)
+    let rows = context.store.catalogue_rows(filter, sort, from, limit).await?;
+    Ok((rows, counts(context, filter).await?))
+}
+
+/// Counting looks at every repository, where a page looks at a few: kept until one changes.
+async fn counts(context: &Context, filter: &CatalogueFilter) -> Result<Arc<CatalogueCounts>, AppError> {
+    let (store, wanted) = (context.store.clone(), filter.clone());
+    let load = move || -> BoxFuture<'static, Result<CatalogueCounts, AppError>> {
+        Box::pin(async move { Ok(store.catalogue_counts(&wanted).await?) })
+    };
+    let tags = [TAG_WATCHLIST, TAG_PORTFOLIO];
+    let of = &context.types.facets;
+    Ok(context.cache.get_or_load(of, &facets_key(filter), &tags, load).await?.value)
 }
 
 /// The repository of this name: its id or number, or those of a project that is a checkout of it; `owner/name`; its

@@ -15,14 +15,6 @@ pub use muster_store::{CommitPlace, DayCount};
 
 use crate::{context::Context, error::AppError};
 
-/// Tag of all watched repositories.
-pub const TAG_WATCHLIST: &str = "watchlist";
-
-/// Tag of one repository.
-pub fn repository_tag(id: RepoId) -> String {
-    format!("repository:{id}")
-}
-
 /// A repository with who watches it and what is being done for it.
 #[derive(Debug, Clone)]
 pub struct Entry {

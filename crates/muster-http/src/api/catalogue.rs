@@ -112,8 +112,9 @@ async fn list(
     };
     let from = params.cursor.as_deref().map(super::cursor).transpose()?;
     let limit = super::limit(params.limit, LIMIT, MAX_LIMIT)?;
-    let page = catalogue::page(&state.context, &params.filter(), sort, from.as_ref(), limit).await?;
-    Ok(no_store(CatalogueView::from(page)))
+    let (page, counts) =
+        catalogue::page(&state.context, &params.filter(), sort, from.as_ref(), limit).await?;
+    Ok(no_store(CatalogueView::new(page, &counts)))
 }
 
 /// A repository

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use muster_app::services::catalogue::{CataloguePage, CatalogueRow, Checkout};
+use muster_app::services::catalogue::{CatalogueRow, CatalogueRows, Checkout};
 use muster_model::{
     Unknown, UnknownReason,
-    catalogue::{Facet, FacetCounts},
+    catalogue::{CatalogueCounts, Facet, FacetCounts},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -195,14 +195,14 @@ pub(crate) struct CatalogueView {
     facets: BTreeMap<&'static str, FacetView>,
 }
 
-impl From<CataloguePage> for CatalogueView {
-    fn from(page: CataloguePage) -> Self {
-        let facet = |(facet, counts): (Facet, FacetCounts)| (facet.as_str(), FacetView::from(counts));
+impl CatalogueView {
+    pub(crate) fn new(page: CatalogueRows, counts: &CatalogueCounts) -> Self {
+        let facet = |(facet, counts): (&Facet, &FacetCounts)| (facet.as_str(), FacetView::from(counts));
         Self {
             items: page.rows.into_iter().map(CatalogueItemView::new).collect(),
             next: page.next.map(|next| next.to_string()),
-            total: page.total,
-            facets: page.facets.into_iter().map(facet).collect(),
+            total: counts.total,
+            facets: counts.facets.iter().map(facet).collect(),
         }
     }
 }
@@ -222,11 +222,11 @@ struct FacetValueView {
     count: u64,
 }
 
-impl From<FacetCounts> for FacetView {
-    fn from(counts: FacetCounts) -> Self {
-        let values = counts.values.into_iter();
+impl From<&FacetCounts> for FacetView {
+    fn from(counts: &FacetCounts) -> Self {
+        let values = counts.values.iter();
         Self {
-            values: values.map(|one| FacetValueView { value: one.value, count: one.count }).collect(),
+            values: values.map(|one| FacetValueView { value: one.value.clone(), count: one.count }).collect(),
             more: counts.more,
         }
     }

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use muster_model::catalogue::{CatalogueFilter, FACET_VALUES, Facet, FacetCount, FacetCounts};
+use muster_model::catalogue::{
+    CatalogueCounts, CatalogueFilter, FACET_VALUES, Facet, FacetCount, FacetCounts,
+};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, QueryResult, Statement};
 
 use super::condition::{Values, column, every, of_facets, of_plain};
@@ -11,10 +13,10 @@ use super::condition::{Values, column, every, of_facets, of_plain};
 /// Stands where facets have their name, for the number of all that fit.
 const TOTAL: &str = "total";
 
-/// Repositories that fit, and what each facet counts.
-pub(super) type Counted = (u64, BTreeMap<Facet, FacetCounts>);
-
-pub(super) async fn count(reader: &DatabaseConnection, filter: &CatalogueFilter) -> Result<Counted, DbErr> {
+pub(super) async fn count(
+    reader: &DatabaseConnection,
+    filter: &CatalogueFilter,
+) -> Result<CatalogueCounts, DbErr> {
     let (sql, values) = statement(filter);
     let query = Statement::from_sql_and_values(reader.get_database_backend(), sql, values.0);
     let mut total = 0;
@@ -30,7 +32,7 @@ pub(super) async fn count(reader: &DatabaseConnection, filter: &CatalogueFilter)
         counts.values.push(FacetCount { value: row.try_get_by_index(1)?, count });
         counts.more = distinct.saturating_sub(FACET_VALUES);
     }
-    Ok((total, facets))
+    Ok(CatalogueCounts { total, facets })
 }
 
 fn read(row: &QueryResult) -> Result<(String, u64, u64), DbErr> {

@@ -159,8 +159,12 @@ impl Tx {
         let priority = row.priority.min(i64::from(job.priority));
         if state == JobState::Running || row.is_parked != 0 {
             let rerun_at = row.rerun_at.map_or(asked_at, |at| at.min(asked_at));
-            if row.rerun_at != Some(rerun_at) {
-                let columns = ActiveModel { rerun_at: Set(Some(rerun_at)), ..ActiveModel::default() };
+            if (row.rerun_at, row.priority) != (Some(rerun_at), priority) {
+                let columns = ActiveModel {
+                    rerun_at: Set(Some(rerun_at)),
+                    priority: Set(priority),
+                    ..ActiveModel::default()
+                };
                 self.job_write(&row.id, columns).await?;
             }
             return Ok(true);

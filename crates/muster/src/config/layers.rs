@@ -17,6 +17,7 @@ const PLAIN_NAMES: [(&str, &str, &str); 5] = [
     ("RATELIMIT_ENABLED", "ratelimit", "enabled"),
     ("RATELIMIT_REQUESTS", "ratelimit", "requests"),
     ("RATELIMIT_WINDOW", "ratelimit", "window_seconds"),
+    ("CACHE_TTL_FACETS", "cache", "ttl_facets"),
 ];
 
 /// Who set a value.

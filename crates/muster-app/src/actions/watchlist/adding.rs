@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-use super::{SOMEBODY, WatchRequest, noted};
+use super::{SOMEBODY, WatchRequest, commit, noted};
 
 /// Requests of one transaction, which then takes some milliseconds.
 const BATCH: usize = 64;
@@ -124,7 +124,7 @@ async fn write(context: &Context, batch: &[Pending]) -> Result<Vec<Added>, Store
     };
     let notes: Vec<_> = repositories.iter().zip(&watches).filter_map(note).collect();
     tx.audit_add_all(&notes).await?;
-    tx.commit().await?;
+    commit(context, tx).await?;
     let added = repositories.into_iter().zip(watches);
     Ok(added
         .map(|(added, watch)| Added {

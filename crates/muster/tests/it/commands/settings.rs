@@ -41,6 +41,7 @@ fn every_value_names_who_set_it() {
     cache.soft_timeout_ms → 2000 → default
     cache.stale_seconds → 3600 → default
     cache.ttl_all_projects → 300 → default
+    cache.ttl_facets → 600 → default
     cache.ttl_git_state → 120 → default
     cache.ttl_project → 300 → default
     cache.ttl_recommendations → 1800 → default

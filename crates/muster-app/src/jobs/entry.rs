@@ -191,6 +191,10 @@ pub(super) async fn give_up(
     let Some(mut repository) = tx.repository(id).await? else { return Ok(()) };
     let now = context.clock.now();
     let is_known = repository.processing == Processing::Ready;
+    if is_known && !repository.is_refreshing && job.attempt == 0 {
+        // A look that never began was called off: nothing is worse than before.
+        return Ok(());
+    }
     let is_failed = |step: &&mut Step| match &*job.kind {
         requests::COMMIT_BACKFILL => step.name == "commits",
         // Of those before it the first that is not done.

@@ -26,7 +26,8 @@ pub(super) fn routes() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
 }
 
-/// Several values of one filter are separated by commas, and are alternatives.
+/// Several values of one filter are separated by commas, and are alternatives. A comma that belongs to a value is written
+/// after a backslash.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -48,6 +49,7 @@ struct ListParams {
     /// `mine`, `team`, `third_party`, `unknown`
     relation: Option<String>,
     /// Who watches it.
+    /// A name with a comma in it has a backslash before the comma.
     added_by: Option<String>,
     /// A part of `owner/name`, whatever the case.
     q: Option<String>,
@@ -76,19 +78,30 @@ impl ListParams {
             (Facet::Relation, &self.relation),
             (Facet::AddedBy, &self.added_by),
         ];
-        let several = |text: &String| {
-            let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-            words.map(str::to_owned).collect()
-        };
         CatalogueFilter {
             values: given
                 .into_iter()
-                .filter_map(|(facet, text)| Some((facet, text.as_ref().map(several)?)))
+                .filter_map(|(facet, text)| Some((facet, several(text.as_deref()?))))
                 .collect(),
             text: self.q.clone().filter(|text| !text.is_empty()),
             min_activity: self.min_activity,
         }
     }
+}
+
+/// The values of a filter: between commas; a comma that belongs to a value stands after a backslash, and so does a backslash.
+fn several(text: &str) -> Vec<String> {
+    let (mut words, mut word) = (Vec::new(), String::new());
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            ',' => words.push(std::mem::take(&mut word)),
+            '\\' => word.extend(letters.next()),
+            letter => word.push(letter),
+        }
+    }
+    words.push(word);
+    words.into_iter().map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
 }
 
 /// All repositories, local and watched
@@ -130,4 +143,17 @@ async fn list(
     ))]
 async fn show(State(state): State<HttpState>, Path(id): Path<String>) -> Result<impl IntoResponse, Problem> {
     Ok(no_store(OneRepositoryView::new(catalogue::find(&state.context, &id).await?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::several;
+
+    #[test]
+    fn values_stand_between_commas_that_have_no_backslash() {
+        assert_eq!(several("a, b ,,c"), ["a", "b", "c"]);
+        assert_eq!(several(r"Lovelace\, Ada,eve"), ["Lovelace, Ada", "eve"]);
+        assert_eq!(several(r"a\\b,c\"), [r"a\b", "c"]);
+        assert_eq!(several(""), Vec::<String>::new());
+    }
 }

@@ -126,14 +126,16 @@ async fn a_job_asked_for_while_it_runs_runs_again(world: World) {
     let store = world.open().await;
     enqueue(&store, &[keyed(1, "a")]).await;
     let run = claim_one(&store).await;
-    for number in [2, 3] {
-        let enqueued = enqueue(&store, &[keyed(number, "a")]).await[0];
+    for (number, priority) in [(2, 3), (3, 1)] {
+        let job = NewJob { priority, ..keyed(number, "a") };
+        let enqueued = enqueue(&store, &[job]).await[0];
         assert_eq!((enqueued.id, enqueued.is_new, enqueued.is_rerun), (job_id(1), false, true));
     }
     assert!(record(&store, job_id(1)).await.is_rerun_requested);
     assert_eq!(finished(&store, run.lease, JobOutcome::Completed).await, Some(JobState::Completed));
     let again = claim_one(&store).await;
     assert_ne!(again.record.id, job_id(1));
+    assert_eq!(again.record.priority, 1, "as urgent as whoever asked for it");
     assert_eq!((again.record.unique_key.as_deref(), again.record.attempt), (Some("a"), 1));
     assert_eq!(again.record.payload, run.record.payload);
     // A failed attempt runs again anyhow; given up for good, it is asked for again.

@@ -11,7 +11,7 @@ use toml::{Spanned, Table, Value, de::DeTable, de::DeValue};
 const ENVIRONMENT_PREFIX: &str = "MUSTER__";
 
 /// Names that other programs use too, and whose key they are. The name with the prefix wins.
-const PLAIN_NAMES: [(&str, &str, &str); 5] = [
+const PLAIN_NAMES: [(&str, &str, &str); 6] = [
     ("DATABASE_URL", "database", "url"),
     ("GIT_CLONE_DIR", "mirror", "folder"),
     ("RATELIMIT_ENABLED", "ratelimit", "enabled"),

@@ -2,6 +2,9 @@
 //! that arrive meanwhile are the next one's. So a hundred at once cost a few commits, and each is answered when its own
 //! is on disk.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
 use muster_model::{RemoteUrl, RepoId, Repository, Timestamp, WatchId, alert::Watch};
 use muster_store::{AddedRepository, AddedWatch, NewRepository, NewWatch, Priority, StoreError, Tx};
 use serde_json::json;
@@ -71,7 +74,12 @@ impl Adder {
 async fn write_all(context: Context, mut receiver: mpsc::Receiver<Pending>) {
     let mut batch = Vec::with_capacity(BATCH);
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
-        let written = Box::pin(write(&context, &batch)).await.map_err(AppError::from);
+        // Whatever happens to these, those that come later are written.
+        let written = AssertUnwindSafe(Box::pin(write(&context, &batch))).catch_unwind().await;
+        let written = written.map_or_else(
+            |_| Err(AppError::Internal { message: "adding to the watchlist failed".to_owned() }),
+            |written| written.map_err(AppError::from),
+        );
         match written {
             Ok(added) => {
                 for (pending, added) in batch.drain(..).zip(added) {

@@ -177,7 +177,7 @@ fn read_piece(
         if shared.is_over.load(Ordering::SeqCst) {
             return Ok(());
         }
-        let group = slot.insert(Group::spawn(&mut git).map_err(|error| Git::missing(&error))?);
+        let group = slot.insert(Group::spawn_behind(&mut git).map_err(|error| Git::missing(&error))?);
         (group.take_stdin(), group.take_stdout(), group.take_stderr())
     };
     let stderr = stderr.map(|stream| collect(stream, 1 << 16));

@@ -74,7 +74,7 @@ impl<'a> Call<'a> {
     /// Runs `git` to its end and gives what it printed.
     pub(super) fn run(&self, git: &mut Command, task: &Task<'_>) -> Result<Collected, MirrorError> {
         self.check()?;
-        let mut group = Group::spawn(git).map_err(|error| Git::missing(&error))?;
+        let mut group = Group::spawn_behind(git).map_err(|error| Git::missing(&error))?;
         let stdout = group.take_stdout().map(|stream| collect(stream, task.most_output));
         let lines = group.take_stderr().map(lines);
         let mut words = Words::default();

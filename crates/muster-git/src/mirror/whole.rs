@@ -240,7 +240,7 @@ impl Work<'_> {
         path: &Path,
         read: impl FnOnce(&mut dyn BufRead) -> Result<(), String>,
     ) -> Result<(), MirrorError> {
-        let mut group = Group::spawn(git).map_err(|error| Git::missing(&error))?;
+        let mut group = Group::spawn_behind(git).map_err(|error| Git::missing(&error))?;
         let stderr = group.take_stderr().map(|stream| collect(stream, 1 << 16));
         let read = match group.take_stdout() {
             Some(stdout) => read(&mut BufReader::with_capacity(1 << 16, stdout)),

@@ -99,7 +99,7 @@ pub(super) fn select(
     let boundary = boundary(path)?;
     let mut git = git.command_in(path);
     git.args(["rev-list", "--timestamp", "--end-of-options", tip]);
-    let mut group = Group::spawn(&mut git).map_err(|error| Git::missing(&error))?;
+    let mut group = Group::spawn_behind(&mut git).map_err(|error| Git::missing(&error))?;
     let stderr = group.take_stderr().map(|stream| collect(stream, 1 << 16));
     let mut chosen = Selection::new(window);
     let mut is_whole = true;

@@ -148,18 +148,19 @@ impl Git {
         self.ask_of(path, args, b"")
     }
 
-    /// The same with a short input.
+    /// The same with an input.
     pub(super) fn ask_of(&self, path: &Path, args: &[&str], input: &[u8]) -> Result<String, MirrorError> {
         let what = args.first().copied().unwrap_or_default();
         let mut command = self.command_in(path);
         command.args(args).stdin(Stdio::piped());
         let mut group = Group::spawn(&mut command).map_err(|error| Self::missing(&error))?;
+        // Before the input, so that a long answer keeps nobody from reading the rest of the question.
+        let stdout = group.take_stdout().map(|stream| collect(stream, MOST_OUTPUT));
+        let stderr = group.take_stderr().map(|stream| collect(stream, MOST_OUTPUT));
         if let Some(mut stdin) = group.take_stdin() {
             // Who does not read it says so by its end.
             let _ = stdin.write_all(input);
         }
-        let stdout = group.take_stdout().map(|stream| collect(stream, MOST_OUTPUT));
-        let stderr = group.take_stderr().map(|stream| collect(stream, MOST_OUTPUT));
         let place = path.display().to_string();
         let begin = Instant::now();
         while !group.has_ended() {

@@ -8,7 +8,7 @@
 //! A new mirror is made under another name and renamed when it is whole. One that cannot be brought up to date is made
 //! anew.
 
-use std::{fs, io, path::Path, process::Command};
+use std::{collections::HashSet, fs, io, path::Path, process::Command};
 
 use jiff::{SignedDuration, Timestamp};
 use muster_model::RepoId;
@@ -234,10 +234,34 @@ impl Work<'_> {
             git.args(depth.as_ref()).args(["--", &route.url(), &refspec]);
             match self.run(&mut git, "fetch", path) {
                 Err(error @ MirrorError::Unreachable { .. }) => last = Some(error),
-                other => return other,
+                Err(error) => return Err(error),
+                Ok(()) => return self.drop_absent_edges(path),
             }
         }
         Err(last.unwrap_or_else(|| self.corrupt("it has no address")))
+    }
+
+    /// Forgets edges of commits that were not sent. Asked for what is new, a server names edges behind a merge with an old
+    /// branch, which is an edge itself; a later fetch that goes deeper fails at them ("error in object: unshallow").
+    fn drop_absent_edges(&self, path: &Path) -> Result<(), MirrorError> {
+        let file = path.join("shallow");
+        let failed = |error: io::Error| MirrorError::folder(&file, &error);
+        let edges = match fs::read_to_string(&file) {
+            Ok(edges) => edges,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        };
+        let known = self.mirrors.git().ask_of(path, &["cat-file", "--batch-check"], edges.as_bytes())?;
+        let absent = |line: &str| line.strip_suffix(" missing").map(str::to_owned);
+        let absent: HashSet<String> = known.lines().filter_map(absent).collect();
+        if absent.is_empty() {
+            return Ok(());
+        }
+        let present = edges.lines().filter(|edge| !absent.contains(*edge));
+        let present: String = present.flat_map(|edge| [edge, "\n"]).collect();
+        // Written whole or not at all. What a crash leaves is removed with the rest ([`clean`]).
+        let new = path.join("shallow_new");
+        fs::write(&new, present).and_then(|()| fs::rename(&new, &file)).map_err(failed)
     }
 
     /// Makes one pack of many, without what forced pushes left behind.

@@ -116,12 +116,17 @@ pub(crate) const DAY: i64 = 86_400;
 /// Adds commits by `git fast-import`, which makes thousands in the time of one `git commit`.
 #[track_caller]
 pub(crate) fn grow(repo: &Repo<'_>, numbers: std::ops::Range<u32>) {
-    use std::io::Write;
+    grow_at(repo, &numbers.collect::<Vec<_>>());
+}
+
+/// The same on these days.
+#[track_caller]
+pub(crate) fn grow_at(repo: &Repo<'_>, numbers: &[u32]) {
     let mut script = String::new();
     let from = repo.lab().try_git(repo.path(), ["rev-parse", "--verify", "--quiet", "refs/heads/main"]);
     let from = String::from_utf8(from.stdout).unwrap();
     let mut from = if from.is_empty() { from } else { format!("from {from}") };
-    for number in numbers {
+    for &number in numbers {
         let time = FIRST + DAY * i64::from(number);
         let (message, content) = (format!("Change {number}"), format!("{number}\n").repeat(3));
         script.extend([
@@ -130,6 +135,13 @@ pub(crate) fn grow(repo: &Repo<'_>, numbers: std::ops::Range<u32>) {
             format!("M 100644 inline file{}.txt\ndata {}\n{content}\n", number % 7, content.len()),
         ]);
     }
+    import(repo, &script);
+}
+
+/// Feeds `git fast-import`.
+#[track_caller]
+pub(crate) fn import(repo: &Repo<'_>, script: &str) {
+    use std::io::Write;
     let mut git = repo.lab().git_command(repo.path());
     git.args(["fast-import", "--quiet", "--force"]).stdin(std::process::Stdio::piped());
     let mut child = git.spawn().unwrap();

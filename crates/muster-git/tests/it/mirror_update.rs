@@ -54,6 +54,32 @@ fn a_window_is_whole_and_its_oldest_commit_has_its_parent() {
 }
 
 #[test]
+fn the_edge_behind_a_merge_of_an_old_branch_is_in_nobodys_way() {
+    over_both(|lab, _, source| {
+        let repo = lab.repo("a");
+        grow_at(&repo, &[0, 1, 2]);
+        repo.git(["branch", "side"]);
+        grow_at(&repo, &[80, 81]);
+        // Its older parent makes the merge an edge, and what is new behind its other parent is named as one too, although
+        // it is not sent.
+        let script = format!(
+            "commit refs/heads/main\ncommitter Ada Example <ada@example.org> {} +0000\ndata 5\nmerge\n\
+             from refs/heads/main^0\nmerge refs/heads/side^0\n",
+            FIRST + DAY * 82
+        );
+        import(&repo, &script);
+        grow_at(&repo, &[83]);
+        let window = Window { at_least: 5, ..since_day(50) };
+        let mirrors = mirrors(lab);
+        let mirror = mirror(&mirrors, &source("a"), &window);
+        let listing = listing(&mirror, &window);
+        assert_eq!(listing.ids.join("\n"), repo.git_output(["rev-list", "-5", "HEAD"]).trim());
+        let files = |commit: &muster_model::Commit| commit.size.map_or(1, |size| size.files);
+        assert!(read(&mirror, &listing, 1).iter().all(|commit| files(commit) == 1));
+    });
+}
+
+#[test]
 fn if_too_few_are_new_the_newest_are_taken() {
     over_both(|lab, _, source| {
         let repo = history(lab, "a", 60);

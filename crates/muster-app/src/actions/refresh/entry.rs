@@ -103,6 +103,9 @@ impl Prints {
             git,
             branches,
             remote,
+            // Compared when it is read; what came out of it counts.
+            tracked: _,
+            remote_moved,
             push_remote,
             fetched_at,
             deletable,
@@ -115,8 +118,19 @@ impl Prints {
             unknown,
             checked_at: Timestamp { .. },
         } = project;
-        let of_git =
-            (kind, relation, error, warnings, git, branches, remote, push_remote, fetched_at, unknown);
+        let of_git = (
+            kind,
+            relation,
+            error,
+            warnings,
+            git,
+            branches,
+            remote,
+            remote_moved,
+            push_remote,
+            fetched_at,
+            unknown,
+        );
         let borrows_from: Vec<_> = borrows_from.iter().map(|path| path_text::encode(path)).collect();
         let of_tree = (deletable, worktrees, submodules, borrows_from);
         Self {

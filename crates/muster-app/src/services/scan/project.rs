@@ -11,8 +11,8 @@ use std::{
 use jiff::SignedDuration;
 use muster_analysis::{CheckoutKind as DeletableKind, RelationInputs};
 use muster_git::{
-    Boundary, Checkout, CheckoutKind, Depth, HistoryMemo, ReadOptions, Reading, WatchFolders, WorkTree,
-    linked_worktrees, read,
+    Boundary, Checkout, CheckoutKind, Depth, HistoryMemo, ReadOptions, Reading, Tracking, WatchFolders,
+    WorkTree, linked_worktrees, read,
 };
 use muster_model::{
     ByteSlice, Clock, ErrorCode, ReadError, RepoError, SourceTree, Timestamp,
@@ -144,6 +144,8 @@ impl Reader {
             git: None,
             branches: None,
             remote: None,
+            tracked: None,
+            remote_moved: None,
             push_remote: None,
             fetched_at: None,
             deletable: None,
@@ -169,6 +171,7 @@ impl Reader {
             emails: &self.emails,
             interrupt: stop,
             memo: self.memo.as_deref(),
+            tracking: Tracking::Leave,
         };
         let depth = match self.detail {
             Detail::Name | Detail::State => Depth::State,
@@ -201,6 +204,7 @@ impl Reader {
         project.git = Some(reading.state);
         project.branches = reading.branches;
         project.remote = reading.remote;
+        project.tracked = reading.tracked;
         project.fetched_at = reading.fetched_at;
         project.submodules = reading.submodules;
         project.push_remote = reading.push_remote;

@@ -1,5 +1,7 @@
 //! Reads one project: the checkout that stands for it, its linked worktrees, what its files say, whose it is and what
 //! should be done. Collect first, then decide: everything after the reading is values in, values out.
+//!
+//! Long because it is one story with many facts: what each reading brings has its line here.
 
 use std::{
     collections::BTreeSet,
@@ -41,6 +43,7 @@ pub(super) struct Reader {
     pub(super) accounts: Vec<String>,
     pub(super) choices: RelationChoices,
     pub(super) memo: Option<Arc<HistoryMemo>>,
+    pub(super) tracking: Tracking,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -171,7 +174,7 @@ impl Reader {
             emails: &self.emails,
             interrupt: stop,
             memo: self.memo.as_deref(),
-            tracking: Tracking::Leave,
+            tracking: self.tracking,
         };
         let depth = match self.detail {
             Detail::Name | Detail::State => Depth::State,

@@ -1,6 +1,8 @@
 //! What changes something: each action reads or does, writes in one transaction, and records what it touched.
 
 pub mod execute;
+pub mod fetch;
+pub mod freshness;
 pub mod jobs;
 pub mod refresh;
 pub mod registry;

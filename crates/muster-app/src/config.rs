@@ -43,6 +43,12 @@ pub struct PortfolioConfig {
     pub accounts: Vec<String>,
     /// Show readiness as monetization potential.
     pub monetization: bool,
+    /// Ask the remotes of checkouts whether they have moved on.
+    pub remote_freshness: bool,
+    /// Seconds between two looks at one remote.
+    pub remote_freshness_seconds: u64,
+    /// Remotes of checkouts are asked in the person's name: credential helpers, ssh keys.
+    pub remote_credentials: bool,
 }
 
 /// `[watch]`: how changes are noticed.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use muster_store::{Seq, StoreError};
 use tokio::{sync::watch, time};
 
-use crate::{context::Context, events::Event};
+use crate::{context::Context, events::Event, known::REMOTE_HEADS};
 
 /// How often the sequence is read although nothing was announced.
 const POLL: Duration = Duration::from_millis(500);
@@ -74,6 +74,9 @@ async fn catch_up(context: &Context, followed: &watch::Sender<Seq>) -> Result<()
             context.cache.remove_by_tag(tag);
         }
         for change in changes {
+            if change.entity == REMOTE_HEADS {
+                context.known.tell_heads(change.entity_id);
+            }
             if let Some(event) = change.event {
                 let topic = event.topic.into_owned();
                 context.events.tell(Event { seq: Some(change.seq), topic, data: event.data });

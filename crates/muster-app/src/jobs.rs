@@ -5,8 +5,11 @@ mod commit_backfill;
 mod deepen;
 mod derived;
 pub(crate) mod entry;
+mod fetch;
 mod news;
+mod own_remote;
 mod remote;
+mod remote_heads;
 mod repository_setup;
 pub mod requests;
 mod watchlist_cleanup;
@@ -14,6 +17,7 @@ mod webhook_delivery;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use muster_git::mirror::{MirrorError, Mirrors};
 use muster_jobs::{Job, QueueConfig, Registry, RunnerConfig};
 use muster_model::Timestamp;
@@ -21,7 +25,7 @@ use muster_net::Webhook;
 use muster_store::{Priority, job::Retention};
 
 use crate::{
-    config::{BackfillConfig, JobsConfig, MirrorConfig, WatchlistConfig},
+    config::{BackfillConfig, JobsConfig, MirrorConfig, PortfolioConfig, WatchlistConfig},
     context::Context,
     error::AppError,
     remote_policy::RemotePolicy,
@@ -29,9 +33,12 @@ use crate::{
 
 use commit_backfill::CommitBackfill;
 use deepen::Deepen;
+use fetch::Fetch;
+use own_remote::OwnRemotes;
 use remote::Remotes;
+use remote_heads::RemoteHeads;
 use repository_setup::RepositorySetup;
-use requests::{COMMIT_BACKFILL, QUEUE_MAINTENANCE, QUEUE_NOTIFY, REPOSITORY_SETUP};
+use requests::{COMMIT_BACKFILL, QUEUE_MAINTENANCE, QUEUE_METADATA_REFRESH, QUEUE_NOTIFY, REPOSITORY_SETUP};
 use watchlist_cleanup::WatchlistCleanup;
 use webhook_delivery::WebhookDelivery;
 
@@ -49,11 +56,24 @@ pub struct JobParts {
     pub backfill: BackfillConfig,
     /// `[watchlist]`
     pub watchlist: WatchlistConfig,
+    /// `[portfolio]`
+    pub portfolio: PortfolioConfig,
+    /// The checkouts of this node.
+    pub local: LocalProjects,
+}
+
+/// What jobs that work in this node's checkouts need of whoever keeps them.
+#[derive(Clone)]
+pub struct LocalProjects {
+    /// The folders that may be read, now.
+    pub roots: Arc<dyn Fn() -> Vec<PathBuf> + Send + Sync>,
+    /// Reads the project in this folder again and stores what has changed.
+    pub read_again: Arc<dyn Fn(PathBuf) -> BoxFuture<'static, Result<(), AppError>> + Send + Sync>,
 }
 
 /// All kinds of jobs, by name.
 pub fn registry(context: &Context, parts: JobParts) -> Result<Registry, AppError> {
-    let JobParts { folder, policy, webhook, mirror, backfill, watchlist } = parts;
+    let JobParts { folder, policy, webhook, mirror, backfill, watchlist, portfolio, local } = parts;
     let away = |error: MirrorError| AppError::Unavailable {
         what: "the folder of mirrors",
         reason: error.to_string(),
@@ -62,13 +82,16 @@ pub fn registry(context: &Context, parts: JobParts) -> Result<Registry, AppError
     let clock = Arc::clone(&context.clock);
     let remotes = Remotes::new(Arc::clone(&mirrors), policy, &mirror, &backfill, clock);
     let context = || context.clone();
-    let kinds: [Arc<dyn Job>; 5] = [
+    let own = OwnRemotes::new(context(), remotes.clone(), &portfolio);
+    let kinds: [Arc<dyn Job>; 7] = [
         Arc::new(CommitBackfill {
             context: context(),
             remotes: remotes.clone(),
             watchlist: watchlist.clone(),
         }),
         Arc::new(Deepen { context: context(), remotes: remotes.clone() }),
+        Arc::new(Fetch { context: context(), own: own.clone(), local }),
+        Arc::new(RemoteHeads { own }),
         Arc::new(RepositorySetup { context: context(), remotes, watchlist }),
         Arc::new(WatchlistCleanup { context: context(), mirrors, quota_bytes: mirror.quota_bytes }),
         Arc::new(WebhookDelivery { context: context(), webhook }),
@@ -87,6 +110,10 @@ pub fn runner_config(config: &JobsConfig, grace: Duration) -> RunnerConfig {
                 ..QueueConfig::new(REPOSITORY_SETUP, number(config.network))
             },
             QueueConfig::new(COMMIT_BACKFILL, number(config.analysis)),
+            QueueConfig {
+                group_limit: Some(number(config.per_host)),
+                ..QueueConfig::new(QUEUE_METADATA_REFRESH, number(config.network))
+            },
             QueueConfig::new(QUEUE_NOTIFY, number(config.network)),
             QueueConfig::new(QUEUE_MAINTENANCE, 1),
         ],

@@ -10,6 +10,10 @@ use std::{
 };
 
 use muster_model::{RepoId, Timestamp};
+use tokio::sync::broadcast;
+
+/// Entity of the change that says: this remote gave another answer than before. Its id is the address.
+pub(crate) const REMOTE_HEADS: &str = "remote_heads";
 
 /// How a project is kept fresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,12 +82,35 @@ pub struct Known {
     health: Arc<RwLock<WatchHealth>>,
     /// Counts since start.
     pub counters: Arc<Counters>,
+    heads: HeadsNews,
+}
+
+/// Remotes whose branches are elsewhere than before, by address, for whoever listens.
+#[derive(Debug, Clone)]
+struct HeadsNews(broadcast::Sender<String>);
+
+impl Default for HeadsNews {
+    fn default() -> Self {
+        // Who falls behind that far looks at everything.
+        const WAITING: usize = 256;
+        Self(broadcast::Sender::new(WAITING))
+    }
 }
 
 impl Known {
     /// The last look at a project.
     pub fn look(&self, id: RepoId) -> Option<Look> {
         self.looks.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
+    }
+
+    /// Hears from now on of remotes that gave another answer than before.
+    pub(crate) fn heads_news(&self) -> broadcast::Receiver<String> {
+        self.heads.0.subscribe()
+    }
+
+    pub(crate) fn tell_heads(&self, url: String) {
+        // Nobody may be listening.
+        let _ = self.heads.0.send(url);
     }
 
     pub(crate) fn looked(&self, looks: impl IntoIterator<Item = (RepoId, Look)>) {

@@ -89,6 +89,15 @@ impl Live {
         move || control.search()
     }
 
+    /// Lets a project be read again soon, as after an event.
+    pub fn reader(&self) -> impl Fn(PathBuf) + Send + Sync + use<> {
+        let control = Arc::clone(&self.control);
+        move |path| {
+            control.pending.add_project(Arc::from(path), Instant::now());
+            control.wake.notify_one();
+        }
+    }
+
     /// Stops, at the next place where it waits.
     pub fn stop(&self) {
         self.task.abort();

@@ -51,7 +51,6 @@ impl RemotePolicy {
             }
             Err(error) => return refuse(error.to_string()),
         };
-        let url = if self.is_ssh_meant { url } else { url.over_https_for_ssh() };
         if url.scheme() == Scheme::File {
             return refuse(
                 "this is no address of a remote repository; give one like https://host/owner/name \
@@ -59,22 +58,25 @@ impl RemotePolicy {
                     .to_owned(),
             );
         }
-        if let Err(message) = self.check_scheme(&url) {
-            return refuse(message);
+        self.askable(url).or_else(refuse)
+    }
+
+    /// How a remote is asked, if it may be: a spelling for ssh over https unless ssh is meant. Else why not.
+    pub(crate) fn askable(&self, url: RemoteUrl) -> Result<RemoteUrl, String> {
+        let url = if self.is_ssh_meant { url } else { url.over_https_for_ssh() };
+        if url.scheme() == Scheme::File {
+            return Err("it is a folder of this machine; run `git fetch` there".to_owned());
         }
+        self.check_scheme(&url)?;
         if url.host().eq_ignore_ascii_case("localhost") && self.addresses == AddressPolicy::Public {
-            return refuse(
-                "localhost is this machine itself; set mirror.allow_private to reach it".to_owned(),
-            );
+            return Err("localhost is this machine itself; set mirror.allow_private to reach it".to_owned());
         }
-        if let Some(address) = muster_net::literal(url.host())
-            && let Err(refused) = self.addresses.check(address)
-        {
-            return refuse(refused.to_string());
+        if let Some(address) = muster_net::literal(url.host()) {
+            self.addresses.check(address).map_err(|refused| refused.to_string())?;
         }
         let is_odd = |part: &str| part.is_empty() || part == "." || part == ".." || part.starts_with('-');
         if url.path().split('/').any(is_odd) {
-            return refuse(format!("'{}' is no path of a repository", url.path()));
+            return Err(format!("'{}' is no path of a repository", url.path()));
         }
         Ok(url)
     }

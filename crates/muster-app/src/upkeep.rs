@@ -16,6 +16,9 @@ const PRUNE: Duration = Duration::from_hours(1);
 /// How long changes are kept, for clients that were away.
 const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// How long the answer of a remote is kept that nobody asks any more.
+const HEADS_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
 /// Runs until the process ends.
 pub async fn run(context: Context) {
     tokio::join!(report(&context), prune(&context));
@@ -63,6 +66,7 @@ async fn prune(context: &Context) {
 async fn prune_once(context: &Context) -> Result<u64, StoreError> {
     let mut tx = context.store.begin(Priority::Background).await?;
     let removed = tx.changes_prune(context.clock.now() - KEPT).await?;
+    tx.remote_heads_prune(context.clock.now() - HEADS_KEPT).await?;
     tx.commit().await?;
     Ok(removed)
 }

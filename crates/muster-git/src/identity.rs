@@ -66,7 +66,7 @@ pub fn global_emails() -> Vec<String> {
     emails
 }
 
-fn parse(path: &Path) -> Option<File> {
+pub(crate) fn parse(path: &Path) -> Option<File> {
     let bytes = guard::read_small(path, guard::MAX_CONFIG_BYTES).ok()??;
     File::from_bytes_no_includes(&bytes, Metadata::from(Source::User), Options::default()).ok()
 }

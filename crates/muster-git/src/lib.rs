@@ -6,7 +6,8 @@
 //! (`boundary.rs`). Reading happens in process through gix, one repository per worker, no lock taken, nothing written.
 //!
 //! Git itself is run in two places: [`act`] does what a person orders in a repository that they trust, and [`mirror`] keeps
-//! bare copies of remote repositories that nobody trusts, with a git that knows no configuration but ours.
+//! bare copies of remote repositories that nobody trusts, asks remotes what they have, and fetches for checkouts, with a
+//! git that knows no configuration but ours and never runs in anybody else's repository.
 
 pub mod act;
 mod boundary;
@@ -27,6 +28,7 @@ mod read;
 mod reading;
 mod status;
 mod submodules;
+mod tracking;
 mod tree;
 mod watch;
 mod worktrees;
@@ -39,6 +41,7 @@ pub use link::{Checkout, CheckoutKind, enclosing_checkout};
 pub use memo::HistoryMemo;
 pub use read::{Depth, ReadOptions, read};
 pub use reading::Reading;
+pub use tracking::Tracking;
 pub use tree::{CommitTree, WorkTree};
 pub use watch::{Coverage, Purpose, WatchEvent, WatchFolders, Watched, Watcher, has_events};
 pub use worktrees::{LinkedWorktree, linked_worktrees};

@@ -5,7 +5,9 @@
 //! no time of day: who calls says what is wanted, how long it may take, and when to stop. A mirror is a cache: whatever
 //! is wrong with one, it is made again.
 
+mod checkout;
 mod commits;
+mod credentials;
 mod error;
 mod folder;
 mod lock;
@@ -19,10 +21,12 @@ mod watch;
 mod whole;
 mod window;
 
+pub use checkout::{FetchError, Fetched, Followed, fetch, followed};
 pub use commits::read_commits;
+pub use credentials::Credentials;
 pub use error::MirrorError;
 pub use folder::{Copied, Mirror, MirrorSize, Mirrors, Trimmed, default_quota};
-pub use remote::{RemoteRefs, ls_remote};
+pub use remote::{RemoteRefs, ls_remote, ls_remote_as};
 pub use source::{Source, Spelling};
 pub use update::update;
 pub use watch::{MirrorLimits, Phase, Progress, Watch};

@@ -25,6 +25,7 @@ use crate::{
     reading::Reading,
     status,
     submodules::Submodules,
+    tracking::{self, Tracking},
     tree::{CommitTree, WorkTree},
     watch::WatchFolders,
 };
@@ -51,6 +52,8 @@ pub struct ReadOptions<'a> {
     pub interrupt: &'a AtomicBool,
     /// What was walked before, for whoever reads again and again.
     pub memo: Option<&'a HistoryMemo>,
+    /// Whether the remote's branches are read as they are known here.
+    pub tracking: Tracking,
 }
 
 /// Reads the checkout.
@@ -160,10 +163,19 @@ pub(crate) fn read_nested(
         unseen,
     };
     let push_remote = push_remote(&repo);
-    let remote = read_remote(&repo, push_remote.as_ref(), &mut warnings);
+    let counting = counting_remote(&repo);
+    let remote = counting.as_ref().and_then(|remote| read_remote(&repo, remote, &mut warnings));
+    let tracked = match counting.as_ref().and_then(|remote| remote.to_str().ok()) {
+        Some(remote) if options.tracking == Tracking::Read && nesting == 0 => {
+            tracking::tracked(&repo, &checkout.common_dir, remote)
+                .map_err(fail("cannot read the branches of the remote"))?
+        }
+        _ => None,
+    };
     Ok(Reading {
         state,
         remote,
+        tracked,
         push_remote: push_remote.map(|name| name.to_str_lossy().into_owned()),
         fetched_at: fetched_at(checkout),
         submodules,
@@ -363,14 +375,14 @@ fn push_remote(repo: &gix::Repository) -> Option<BString> {
         .cloned()
 }
 
-/// The address of the remote that counts, else of the first.
-fn read_remote(
-    repo: &gix::Repository,
-    push_remote: Option<&BString>,
-    warnings: &mut Vec<Warning>,
-) -> Option<RemoteUrl> {
+/// The remote that counts, else the first.
+pub(crate) fn counting_remote(repo: &gix::Repository) -> Option<BString> {
     let first = || repo.remote_names().iter().next().map(|name| BString::from(name.as_bstr()));
-    let chosen = push_remote.cloned().or_else(first)?;
+    push_remote(repo).or_else(first)
+}
+
+/// The address of a remote.
+fn read_remote(repo: &gix::Repository, chosen: &BString, warnings: &mut Vec<Warning>) -> Option<RemoteUrl> {
     let url = repo.config_snapshot().string(format!("remote.{chosen}.url").as_str())?;
     match RemoteUrl::parse(&url.to_str_lossy()) {
         Ok(url) => Some(url),

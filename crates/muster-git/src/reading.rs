@@ -7,7 +7,7 @@ use muster_model::{
     RemoteUrl, SourceTree,
     analysis::TagFact,
     error::Warning,
-    git_state::{BranchReport, GitState},
+    git_state::{BranchReport, GitState, TrackedHead},
     project::Submodule,
 };
 
@@ -19,6 +19,8 @@ pub struct Reading {
     pub state: GitState,
     /// The remote that counts, without credentials.
     pub remote: Option<RemoteUrl>,
+    /// The branches of that remote that are followed here; `None` if the configuration follows none, or nobody asked.
+    pub tracked: Option<Vec<TrackedHead>>,
     /// Name of the remote to push to.
     pub push_remote: Option<String>,
     /// When a remote was last asked; `None` if there is no trace of it.

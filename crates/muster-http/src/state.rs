@@ -8,7 +8,8 @@ use std::{
 use muster_app::{
     Context,
     actions::{
-        execute::Executor, jobs::JobControl, refresh::Keeper, registry::RegistryKeeper, watchlist::Watchlist,
+        execute::Executor, fetch::Fetcher, jobs::JobControl, refresh::Keeper, registry::RegistryKeeper,
+        watchlist::Watchlist,
     },
     follow::Followed,
     live::Live,
@@ -34,6 +35,8 @@ pub struct Parts {
     pub registry: RegistryKeeper,
     /// What does something in repositories.
     pub executor: Executor,
+    /// What asks for fetches.
+    pub fetcher: Fetcher,
     /// What people do to watched repositories.
     pub watchlist: Watchlist,
     /// What people do to work in the background.

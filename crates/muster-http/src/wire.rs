@@ -9,7 +9,7 @@ pub(crate) mod repository;
 use std::{os::unix::ffi::OsStrExt, path::Path};
 
 use jiff::Timestamp;
-use muster_app::services::portfolio::Known;
+use muster_app::services::{portfolio::Known, words};
 use muster_model::{
     RepoError,
     analysis::{Evidence, HealthStatus, Potential, ProjectMeta, Score},
@@ -112,7 +112,7 @@ impl ProjectView {
     /// A project that was just read, by a command that keeps nothing.
     pub fn new(project: &Project) -> Self {
         let mut view = Self::of(project);
-        for field in ["id", "number", "watch"] {
+        for field in ["id", "number", "watch", "git.remote_moved"] {
             view.unknown.insert(field.into(), UnknownReason::NeedsServer.as_str());
         }
         view
@@ -121,6 +121,12 @@ impl ProjectView {
     /// A stored project.
     pub fn of_known(known: &Known) -> Self {
         let stored = &known.record;
+        let mut view = Self::of(&stored.project);
+        let is_said = view.git.remote_moved.is_some() || view.unknown.contains_key("git.remote_moved");
+        if stored.project.git.is_some() && !is_said {
+            // Stored by an older muster, and not read again yet.
+            view.unknown.insert("git.remote_moved".into(), UnknownReason::NotAsked.as_str());
+        }
         let checked_at = known.look.map_or(stored.project.checked_at, |look| look.checked_at);
         Self {
             id: Some(stored.id.to_string()),
@@ -128,15 +134,14 @@ impl ProjectView {
             checked_at,
             watch: known.look.map(|look| look.watch.as_str()),
             updated_at: stored.updated_at,
-            ..Self::of(&stored.project)
+            ..view
         }
     }
 
     fn of(project: &Project) -> Self {
         let analysis = project.analysis.as_ref();
-        let mut unknown: BTreeMap<_, _> =
+        let unknown =
             project.unknown.iter().map(|(field, reason)| (field.clone(), reason.as_str())).collect();
-        unknown.insert("git.remote_moved".into(), UnknownReason::NeedsServer.as_str());
         Self {
             name: project.name.clone(),
             display_name: project.meta.as_ref().and_then(|meta| meta.name.clone()),
@@ -242,6 +247,8 @@ impl GitView {
         let branches = project.branches.as_ref().filter(|branches| branches.has_remote);
         Self {
             remote: project.remote.as_ref().map(ToString::to_string),
+            remote_moved: project.remote_moved,
+            state: words::project_words(project, state).into_iter().map(words::StateWord::phrase).collect(),
             unpushed_branches: branches.map(|branches| {
                 let view = |branch: &muster_model::git_state::UnpushedBranch| UnpushedView {
                     name: branch.name.clone(),
@@ -281,10 +288,7 @@ impl GitView {
             last_commit_author: last.map(|commit| commit.author.clone()),
             last_commit_date: last.map(|commit| commit.committed_at),
             shallow: Some(state.is_shallow),
-            state: muster_app::services::words::state_words(state)
-                .into_iter()
-                .map(muster_app::services::words::StateWord::phrase)
-                .collect(),
+            state: words::state_words(state).into_iter().map(words::StateWord::phrase).collect(),
             ..Self::default()
         }
     }

@@ -154,6 +154,17 @@ pub struct UnpushedBranch {
     pub is_head: bool,
 }
 
+/// A branch of a remote as this repository knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackedHead {
+    /// Its short name at the remote.
+    pub branch: String,
+    /// Full id of the commit on which it was last seen.
+    pub id: String,
+    /// When that was last written here: by a fetch, a push, a clone, or when references were packed.
+    pub changed_at: Timestamp,
+}
+
 /// What the branches of a repository say about remotes. Read only when more than the state is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BranchReport {

@@ -179,6 +179,8 @@ pub struct JobRecord {
     pub wait_reason: Option<String>,
     /// The node that runs it or ran it last.
     pub node: Option<NodeId>,
+    /// The node that alone may run it.
+    pub only_node: Option<NodeId>,
 }
 
 #[cfg(test)]

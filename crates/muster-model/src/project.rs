@@ -10,7 +10,7 @@ use crate::{
     RemoteUrl, RepoError,
     analysis::{Analysis, ProjectMeta},
     error::Warning,
-    git_state::{BranchReport, Deletable, GitState},
+    git_state::{BranchReport, Deletable, GitState, TrackedHead},
     recommendation::Recommendation,
     relation::Relation,
     unknown::Unknown,
@@ -78,6 +78,13 @@ pub struct Project {
     pub branches: Option<BranchReport>,
     /// The remote that counts: the upstream's, else `origin`, else the only one. Without credentials.
     pub remote: Option<RemoteUrl>,
+    /// The branches of that remote that are followed here; `None` if there are none or nobody asked. Not kept: compared when
+    /// it is read.
+    #[serde(skip)]
+    pub tracked: Option<Vec<TrackedHead>>,
+    /// One of them is elsewhere at the remote now; `None` if that is not known.
+    #[serde(default)]
+    pub remote_moved: Option<bool>,
     /// The remote to push to: that of the current branch, else origin, else the only one.
     pub push_remote: Option<String>,
     /// When a remote was last asked.

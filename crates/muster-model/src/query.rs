@@ -159,14 +159,14 @@ impl Field {
             "state",
             Self::State,
             FieldKind::Words,
-            "clean, dirty, modified, staged, untracked, conflicts, stash, ahead, behind, diverged, unpushed, \
+            "clean, dirty, modified, staged, untracked, conflicts, stash, ahead, behind, diverged, remote-moved, unpushed, \
              local-only, detached, no-upstream, upstream-gone, no-remote, no-commits, rebase, am, merge, cherry-pick, \
              revert, bisect, operation, filtered, bare, folder, error, attention",
         ),
     ];
 
     /// State words that `state:` accepts.
-    pub const STATE_WORDS: [&'static str; 29] = [
+    pub const STATE_WORDS: [&'static str; 30] = [
         "ahead",
         "am",
         "attention",
@@ -190,6 +190,7 @@ impl Field {
         "no-upstream",
         "operation",
         "rebase",
+        "remote-moved",
         "revert",
         "staged",
         "stash",

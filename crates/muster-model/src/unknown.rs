@@ -49,11 +49,23 @@ pub enum UnknownReason {
     NotWatched,
     /// Only seen in a checkout, and there is none here.
     NoCheckout,
+    /// Remotes are not asked: `portfolio.remote_freshness` is off.
+    FreshnessOff,
+    /// The remote was not asked yet.
+    NotAsked,
+    /// Its remote is on this machine, or may not be reached by the configuration.
+    NotAskable,
+    /// No branch here follows one of the remote's.
+    NotTracked,
+    /// The remote wants to know who asks, and nobody is there to answer.
+    AuthenticationNeeded,
+    /// The remote did not answer when it was last asked.
+    RemoteUnreachable,
 }
 
 impl UnknownReason {
     /// Every reason, for the documentation and its test.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 25] = [
         Self::Bare,
         Self::NoCommits,
         Self::Detached,
@@ -73,6 +85,12 @@ impl UnknownReason {
         Self::Shallow,
         Self::NotWatched,
         Self::NoCheckout,
+        Self::FreshnessOff,
+        Self::NotAsked,
+        Self::NotAskable,
+        Self::NotTracked,
+        Self::AuthenticationNeeded,
+        Self::RemoteUnreachable,
     ];
 
     /// The word used in the API.
@@ -97,6 +115,12 @@ impl UnknownReason {
             Self::Shallow => "shallow",
             Self::NotWatched => "not_watched",
             Self::NoCheckout => "no_checkout",
+            Self::FreshnessOff => "freshness_off",
+            Self::NotAsked => "not_asked",
+            Self::NotAskable => "not_askable",
+            Self::NotTracked => "not_tracked",
+            Self::AuthenticationNeeded => "authentication_needed",
+            Self::RemoteUnreachable => "remote_unreachable",
         }
     }
 }

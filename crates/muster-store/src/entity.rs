@@ -13,6 +13,7 @@ pub(crate) mod job_schedule;
 pub(crate) mod job_stat;
 pub(crate) mod plan;
 pub(crate) mod project;
+pub(crate) mod remote_heads;
 pub(crate) mod repository;
 pub(crate) mod repository_tag;
 pub(crate) mod revision;

@@ -7,7 +7,7 @@
 //! unless the job is quiet. What a kind of job does, and who runs it, is not known here.
 
 use muster_model::{
-    JobId, Timestamp,
+    JobId, NodeId, Timestamp,
     job::{JobLogLine, JobProgress, JobRecord, JobState, PRIORITY_DEFAULT},
     word::Word,
 };
@@ -88,6 +88,8 @@ pub struct NewJob {
     pub free_losses: u32,
     /// The job that asks for it.
     pub parent: Option<JobId>,
+    /// The node that alone may run it, because it has what the job is about. It waits for that node however long.
+    pub only_node: Option<NodeId>,
     /// Whether clients hear of it.
     pub loudness: Loudness,
 }
@@ -118,6 +120,7 @@ impl NewJob {
             max_attempts: MAX_ATTEMPTS,
             free_losses: 0,
             parent: None,
+            only_node: None,
             loudness: Loudness::Told,
         }
     }

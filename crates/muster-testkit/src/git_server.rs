@@ -29,6 +29,8 @@ pub enum Behaviour {
     Normal,
     /// With this status and nothing else.
     Status(u16),
+    /// As usual to who gives this user and password, joined by a colon; with 401 to others.
+    Password(String),
     /// With 302 to this address.
     RedirectTo(String),
     /// As usual, until so many bytes of a pack were sent; then not another one.
@@ -161,11 +163,30 @@ fn serve_http(shared: &Shared, mut stream: TcpStream) -> io::Result<()> {
         Behaviour::Status(status) => {
             write!(stream, "HTTP/1.1 {status} As told\r\nWWW-Authenticate: Basic realm=\"lab\"\r\n{empty}")
         }
+        Behaviour::Password(expected) if !request.is_signed(&expected) => {
+            write!(stream, "HTTP/1.1 401 As told\r\nWWW-Authenticate: Basic realm=\"lab\"\r\n{empty}")
+        }
         Behaviour::RedirectTo(place) => write!(stream, "HTTP/1.1 302 Found\r\nLocation: {place}\r\n{empty}"),
         Behaviour::Files => serve_file(shared, &request, &mut stream, empty),
-        Behaviour::Normal => run_backend(shared, &request, &mut reader, &mut stream, u64::MAX),
+        Behaviour::Normal | Behaviour::Password(_) => {
+            run_backend(shared, &request, &mut reader, &mut stream, u64::MAX)
+        }
         Behaviour::SilentAfter(bytes) => run_backend(shared, &request, &mut reader, &mut stream, bytes),
     }
+}
+
+/// RFC 4648, for the one header that needs it.
+fn base64(text: &str) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut encoded = String::new();
+    for chunk in text.as_bytes().chunks(3) {
+        let bits = (0..3).fold(0, |bits, at| bits << 8 | u32::from(chunk.get(at).copied().unwrap_or(0)));
+        for place in 0..4 {
+            let index = usize::try_from(bits >> (18 - 6 * place) & 63).unwrap_or(0);
+            encoded.push(if place <= chunk.len() { char::from(LETTERS[index]) } else { '=' });
+        }
+    }
+    encoded
 }
 
 struct Request {
@@ -193,6 +214,11 @@ impl Request {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         Ok(Self { method, path, query, headers })
+    }
+
+    /// It gives this user and password.
+    fn is_signed(&self, expected: &str) -> bool {
+        self.header("authorization").is_some_and(|value| value == format!("Basic {}", base64(expected)))
     }
 
     fn header(&self, name: &str) -> Option<&str> {

@@ -89,6 +89,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         server: ServerFlag,
     },
+    /// Fetch for the matching repositories, through a running server
+    Fetch(FetchArgs),
     /// Work that a running server does in the background
     Jobs {
         #[command(subcommand)]
@@ -238,6 +240,18 @@ pub(crate) struct ServeArgs {
     /// Folder for what is kept [default: server.data_dir]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = query_help())]
+pub(crate) struct FetchArgs {
+    /// Which repositories, such as state:remote-moved; all without one
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) query: Vec<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) server: ServerFlag,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -15,6 +15,8 @@ use muster_app::{
     Context,
     actions::{
         execute::Executor,
+        fetch::Fetcher,
+        freshness,
         jobs::JobControl,
         refresh::Keeper,
         registry::{OwnRoots, RegistryKeeper},
@@ -77,20 +79,22 @@ pub(crate) async fn compose(
     let news = if webhook.is_some() { News::Delivered } else { News::Kept };
     let context = Context::new(store.clone(), cache, Arc::clone(&clock), Arc::new(chance), node, news);
     let followed = follow::start(context.clone()).await?;
-    let keeper = Keeper::load(context.clone(), scan_request(&config), Arc::clone(interrupt)).await?;
+    let policy = RemotePolicy::new(&config.mirror)?;
+    let keeper = Keeper::load(context.clone(), scan_request(&config, &policy), Arc::clone(interrupt)).await?;
     // Before the first search: it says where to search.
     let home = etcetera::home_dir().ok();
     let registry =
         RegistryKeeper::load(context.clone(), keeper.clone(), &registry_config(&config)?, roots, home)
             .await?;
     tokio::spawn(upkeep::run(context.clone()));
-    let policy = RemotePolicy::new(&config.mirror)?;
-    let kinds = kinds(&context, &config, &data_dir, &policy, webhook)?;
+    let kinds = kinds(&context, &config, &data_dir, &policy, &keeper, webhook)?;
     jobs::begin_upkeep(&context).await?;
     let runner_task = run_jobs(&context, &config, kinds.clone(), stopped.clone());
     let live = Live::start(context.clone(), keeper.clone(), config.watch.clone());
     let registry_task = registry.follow(live.searcher());
+    follow_remotes(&context, &keeper, &config, &live);
     let state = HttpState::new(Parts {
+        fetcher: Fetcher::new(context.clone(), policy.clone()),
         watchlist: Watchlist::start(context.clone(), policy),
         jobs: JobControl::new(context.clone(), kinds),
         executor: Executor::new(context.clone(), keeper.clone(), config.actions.clone()),
@@ -126,6 +130,7 @@ fn kinds(
     config: &Config,
     data_dir: &Path,
     policy: &RemotePolicy,
+    keeper: &Keeper,
     webhook: Option<Webhook>,
 ) -> anyhow::Result<Registry> {
     let folder = &config.mirror.folder;
@@ -138,6 +143,8 @@ fn kinds(
         mirror: config.mirror.clone(),
         backfill: config.backfill.clone(),
         watchlist: config.watchlist.clone(),
+        portfolio: config.portfolio.clone(),
+        local: keeper.local_projects(),
     };
     Ok(jobs::registry(context, parts)?)
 }
@@ -175,8 +182,16 @@ fn run_jobs(
     tokio::spawn(async move { runner.run(stopped).await })
 }
 
+/// Has remotes asked whether they have moved on, if that is wanted.
+fn follow_remotes(context: &Context, keeper: &Keeper, config: &Config, live: &Live) {
+    if config.portfolio.remote_freshness {
+        let period = Duration::from_secs(config.portfolio.remote_freshness_seconds);
+        tokio::spawn(freshness::run(context.clone(), keeper.clone(), period, live.reader()));
+    }
+}
+
 /// Its roots are set by the registry's keeper.
-fn scan_request(config: &Config) -> ScanRequest {
+fn scan_request(config: &Config, policy: &RemotePolicy) -> ScanRequest {
     ScanRequest {
         roots: Vec::new(),
         detail: Detail::Full,
@@ -185,6 +200,7 @@ fn scan_request(config: &Config) -> ScanRequest {
         emails: muster_app::global_emails(),
         only: None,
         choices: RelationChoices::default(),
+        freshness: config.portfolio.remote_freshness.then(|| policy.clone()),
         memo: Some(Arc::default()),
     }
 }

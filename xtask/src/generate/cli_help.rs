@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 /// The commands, in the order of the help.
-const COMMANDS: [&[&str]; 37] = [
+const COMMANDS: [&[&str]; 38] = [
     &[],
     &["scan"],
     &["show"],
@@ -27,6 +27,7 @@ const COMMANDS: [&[&str]; 37] = [
     &["watch", "rm"],
     &["watch", "retry"],
     &["watch", "refresh"],
+    &["fetch"],
     &["jobs"],
     &["jobs", "ls"],
     &["jobs", "show"],

@@ -8,7 +8,7 @@ mod entry;
 mod roots;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{
         Arc, PoisonError, RwLock,
@@ -16,7 +16,7 @@ use std::{
     },
 };
 
-use muster_model::{RepoId, project::Project};
+use muster_model::{RemoteUrl, RepoId, project::Project};
 use muster_store::{ChangeEvent, NewChange, Priority, ProjectRecord, Seq};
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -26,8 +26,12 @@ use crate::{
     caches::{TAG_MEMBERS, TAG_PORTFOLIO, TAG_RECOMMENDATIONS, TAG_WATCH, git_key, project_tag},
     context::Context,
     error::AppError,
+    jobs::LocalProjects,
     known::{Counters, Look, WatchState},
-    services::scan::{ScanReport, ScanRequest, Watch, scan, scan_below, scan_projects},
+    services::{
+        freshness,
+        scan::{ScanReport, ScanRequest, Watch, scan, scan_below, scan_projects},
+    },
 };
 
 use decide::{Scope, Whole, gone};
@@ -228,6 +232,7 @@ impl Keeper {
             read.keys().filter_map(|path| Some((path.clone(), entries.get(path)?.id))).collect();
         let gone = gone(entries, &scope, &read, &away);
         let is_member_change = has_new_members || !gone.is_empty();
+        self.note_freshness(&mut read).await?;
         let whole = Whole::of(entries, &gone);
         if is_member_change {
             // Not read, but with another name or verdict, because others came or went.
@@ -267,6 +272,55 @@ impl Keeper {
             self.context.cache.put(&self.context.types.git_state, &git_key(&path), stamp, now);
         }
         Ok(refreshed)
+    }
+
+    /// Notes which of these have a remote that has moved on, by what remotes last answered.
+    async fn note_freshness(&self, read: &mut HashMap<PathBuf, Project>) -> Result<(), AppError> {
+        let policy = self.request().freshness;
+        let mut urls: Vec<String> = Vec::new();
+        if let Some(policy) = &policy {
+            let remotes = read.values().map(|project| freshness::address(project.remote.as_ref(), policy));
+            urls.extend(remotes.flatten().map(|url| url.to_string()));
+            urls.sort_unstable();
+            urls.dedup();
+        }
+        let known = match urls.as_slice() {
+            [] => HashMap::new(),
+            urls => Box::pin(self.context.store.remote_heads(urls)).await?,
+        };
+        for project in read.values_mut() {
+            freshness::note(project, policy.as_ref(), &known);
+        }
+        Ok(())
+    }
+
+    /// The remotes that are to be asked for all projects, each once; none if remotes are not asked.
+    pub async fn remotes(&self) -> BTreeSet<RemoteUrl> {
+        let Some(policy) = self.request().freshness else { return BTreeSet::new() };
+        let entries = self.entries.lock().await;
+        entries.values().filter_map(|entry| freshness::address(entry.remote.as_ref(), &policy).ok()).collect()
+    }
+
+    /// The projects whose remote is asked by this address.
+    pub async fn following(&self, url: &str) -> Vec<PathBuf> {
+        let Some(policy) = self.request().freshness else { return Vec::new() };
+        let entries = self.entries.lock().await;
+        let follows = |entry: &Entry| {
+            freshness::address(entry.remote.as_ref(), &policy).is_ok_and(|address| address.to_string() == url)
+        };
+        entries.iter().filter(|(_, entry)| follows(entry)).map(|(path, _)| path.clone()).collect()
+    }
+
+    /// What jobs that work in this node's checkouts need of them.
+    pub fn local_projects(&self) -> LocalProjects {
+        let (of_roots, of_reading) = (self.clone(), self.clone());
+        LocalProjects {
+            roots: Arc::new(move || of_roots.request().roots),
+            read_again: Arc::new(move |path| {
+                let keeper = of_reading.clone();
+                Box::pin(async move { keeper.projects(vec![path]).await.map(drop) })
+            }),
+        }
     }
 
     /// Roots that cannot be read at the moment: what lies in them is not gone, only away.

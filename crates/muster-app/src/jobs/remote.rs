@@ -161,6 +161,16 @@ impl Remotes {
         run: &JobRun,
         work: impl FnOnce(&Watch<'_>) -> Result<T, MirrorError> + Send + 'static,
     ) -> Result<T, JobFailure> {
+        let done = self.on_a_thread(run, work).await?;
+        done.map_err(|error| failure(&error, self.clock.now()))
+    }
+
+    /// The same for work that may fail in its own way.
+    pub(super) async fn on_a_thread<T: Send + 'static, E: Send + 'static>(
+        &self,
+        run: &JobRun,
+        work: impl FnOnce(&Watch<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<Result<T, E>, JobFailure> {
         let cancelled = run.cancelled();
         let (sender, mut progress) = watch::channel(None);
         let mut working = task::spawn_blocking(move || {
@@ -179,11 +189,20 @@ impl Remotes {
                 }
             }
         };
-        match done {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(failure(&error, self.clock.now())),
-            Err(panicked) => Err(JobFailure::Retry(format!("a mistake in muster: {panicked}"))),
-        }
+        done.map_err(|panicked| JobFailure::Retry(format!("a mistake in muster: {panicked}")))
+    }
+
+    pub(super) fn mirrors(&self) -> Arc<Mirrors> {
+        Arc::clone(&self.mirrors)
+    }
+
+    pub(super) fn policy(&self) -> &RemotePolicy {
+        &self.policy
+    }
+
+    /// Now.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     async fn source(&self, repository: &Repository) -> Result<Source, JobFailure> {

@@ -1,7 +1,7 @@
-//! How the jobs of a watched repository are asked for: kind, queue, key, and with whom they share a budget. Here, apart
+//! How jobs are asked for: kind, queue, key, and with whom they share a budget. Here, apart
 //! from the jobs themselves, because whoever asks need not know what they stand on.
 
-use muster_model::{JobId, Repository, Timestamp, job, repository::DEEPEN};
+use muster_model::{JobId, RemoteUrl, RepoId, Repository, Timestamp, job, repository::DEEPEN};
 use muster_store::job::{JobSchedule, Loudness, NewJob, ScheduleTime};
 use serde_json::json;
 
@@ -16,6 +16,13 @@ pub const WEBHOOK_DELIVERY: &str = "webhook-delivery";
 /// Kind: commits of repositories that are gone.
 pub const WATCHLIST_CLEANUP: &str = "watchlist-cleanup";
 
+/// Kind: ask the remote of a checkout what branches it has.
+pub const REMOTE_HEADS: &str = "remote-heads";
+/// Kind: fetch for a checkout.
+pub const FETCH: &str = "fetch";
+
+/// Queue of what asks others how things stand.
+pub const QUEUE_METADATA_REFRESH: &str = "metadata-refresh";
 /// Queue of what tells others. A kind whose queue is not named here has one of its own name.
 pub const QUEUE_NOTIFY: &str = "notify";
 /// Queue of what looks after the house.
@@ -109,6 +116,41 @@ pub fn poll(repository: &Repository, time: ScheduleTime) -> JobSchedule {
         // A look that finds nothing is no news.
         loudness: Loudness::Quiet,
         ..JobSchedule::new(poll_key(repository), REPOSITORY_SETUP, REPOSITORY_SETUP, payload, time)
+    }
+}
+
+/// Asks a remote of this node's checkouts what it has. By this node, in whose person's name it is asked.
+pub fn remote_heads(context: &Context, url: &RemoteUrl) -> NewJob {
+    let id = JobId::new(context.clock.now(), (context.chance)());
+    let address = url.to_string();
+    NewJob {
+        subject: Some(address.clone()),
+        priority: Urgency::Scheduled.priority(),
+        unique_key: Some(format!("{REMOTE_HEADS}:{}:{address}", context.node)),
+        group: Some(url.host().to_owned()),
+        free_losses: FREE_LOSSES,
+        only_node: Some(context.node),
+        // A look that finds nothing is no news.
+        loudness: Loudness::Quiet,
+        ..NewJob::new(id, REMOTE_HEADS, QUEUE_METADATA_REFRESH, json!({ "url": address }))
+    }
+}
+
+/// Fetches for a project of this node, whose remote is asked at that host.
+pub fn fetch(context: &Context, project: RepoId, host: &str) -> NewJob {
+    let id = JobId::new(context.clock.now(), (context.chance)());
+    let subject = project.to_string();
+    let payload = json!({ "project": subject });
+    NewJob {
+        priority: Urgency::Asked.priority(),
+        unique_key: Some(format!("{FETCH}:{subject}")),
+        subject: Some(subject),
+        group: Some(host.to_owned()),
+        // Somebody waits for the answer, and can ask again.
+        max_attempts: 1,
+        free_losses: FREE_LOSSES,
+        only_node: Some(context.node),
+        ..NewJob::new(id, FETCH, QUEUE_METADATA_REFRESH, payload)
     }
 }
 

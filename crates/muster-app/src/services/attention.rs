@@ -30,6 +30,8 @@ pub enum Urgency {
     Untracked,
     /// The upstream has moved on.
     Behind,
+    /// The remote has moved on, and it was not fetched yet.
+    RemoteMoved,
     /// Branches, or the whole repository, exist only here.
     OnlyHere,
 }
@@ -45,13 +47,14 @@ impl Urgency {
             Self::Stashed => "stashed",
             Self::Untracked => "untracked",
             Self::Behind => "behind",
+            Self::RemoteMoved => "remote moved",
             Self::OnlyHere => "only here",
         }
     }
 
     /// Work could be lost if the folder went away.
     fn is_about_losing_work(self) -> bool {
-        !matches!(self, Self::Behind | Self::OnlyHere | Self::Error)
+        !matches!(self, Self::Behind | Self::RemoteMoved | Self::OnlyHere | Self::Error)
     }
 }
 
@@ -127,6 +130,7 @@ fn needs_of(project: &Project) -> Vec<Attention> {
         }
     } else {
         collect_behind(project, state, &mut needs);
+        collect_moved(project, &mut needs);
         collect_only_here(project, state, &mut needs);
     }
     needs.sort_by_key(|need| need.urgency);
@@ -352,6 +356,16 @@ fn collect_behind(project: &Project, state: &GitState, needs: &mut Vec<Attention
     {
         let how = if divergence.ahead > 0 { "--rebase" } else { "--ff-only" };
         needs.push(need(Urgency::Behind, format!("{} behind", divergence.behind), [git(&["pull", how])]));
+    }
+}
+
+fn collect_moved(project: &Project, needs: &mut Vec<Attention>) {
+    if project.remote_moved == Some(true) {
+        let command = match push_remote(project) {
+            Some(remote) => git(&["fetch", remote]),
+            None => git(&["fetch", "--all"]),
+        };
+        needs.push(need(Urgency::RemoteMoved, "remote moved".to_owned(), [command]));
     }
 }
 

@@ -4,6 +4,7 @@ pub mod attention;
 pub mod catalogue;
 pub mod changes;
 pub mod doable;
+pub mod freshness;
 pub mod jobs;
 pub mod matching;
 pub mod portfolio;

@@ -21,14 +21,15 @@ use std::{
 };
 
 use muster_git::{
-    Boundary, Checkout, CheckoutKind, DiscoverOptions, Found, HistoryMemo, WatchFolders, WorkTrees, discover,
-    discover_within, enclosing_checkout,
+    Boundary, Checkout, CheckoutKind, DiscoverOptions, Found, HistoryMemo, Tracking, WatchFolders, WorkTrees,
+    discover, discover_within, enclosing_checkout,
 };
 use muster_model::{Clock, RemoteUrl, project::Project, relation::Relation};
 
 use crate::{
     config::{PortfolioConfig, ScanConfig},
     error::AppError,
+    remote_policy::RemotePolicy,
 };
 
 /// How much is found out about each project.
@@ -61,6 +62,9 @@ pub struct ScanRequest {
     pub only: Option<PathBuf>,
     /// Whose repositories are by the person's own word.
     pub choices: RelationChoices,
+    /// Which remotes are asked whether they have moved on, so that what is known here of their branches is read as well;
+    /// `None` if none is.
+    pub freshness: Option<RemotePolicy>,
     /// What was walked before, for whoever scans again and again.
     pub memo: Option<Arc<HistoryMemo>>,
 }
@@ -231,6 +235,7 @@ fn reader(request: &ScanRequest, boundary: &Boundary, clock: &Arc<dyn Clock>) ->
         accounts: request.portfolio.accounts.iter().map(|account| account.to_lowercase()).collect(),
         choices: request.choices.clone(),
         memo: request.memo.clone(),
+        tracking: if request.freshness.is_some() { Tracking::Read } else { Tracking::Leave },
         clock: Arc::clone(clock),
     })
 }

@@ -39,6 +39,7 @@ impl StateWord {
             ("upstream-gone", _) => "upstream gone".to_owned(),
             ("no-remote", _) => "no remote".to_owned(),
             ("no-commits", _) => "no commits".to_owned(),
+            ("remote-moved", _) => "remote moved".to_owned(),
             (word, Some(count)) => format!("{count} {word}"),
             (word, None) => word.to_owned(),
         }
@@ -86,6 +87,15 @@ pub fn state_words(state: &GitState) -> Vec<StateWord> {
     words
 }
 
+/// The same of a project's main checkout, with what only a server knows of it.
+pub fn project_words(project: &Project, state: &GitState) -> Vec<StateWord> {
+    let mut words = state_words(state);
+    if project.remote_moved == Some(true) {
+        words.push(StateWord::plain("remote-moved"));
+    }
+    words
+}
+
 /// Every word that `state:` finds for a project.
 pub fn query_words(project: &Project) -> Vec<&'static str> {
     let mut words = Vec::new();
@@ -98,7 +108,7 @@ pub fn query_words(project: &Project) -> Vec<&'static str> {
         ProjectKind::Repository => {}
     }
     let Some(state) = &project.git else { return words };
-    words.extend(state_words(state).into_iter().map(|word| word.word));
+    words.extend(project_words(project, state).into_iter().map(|word| word.word));
     if state.operation.is_some() {
         words.push("operation");
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use bstr::ByteSlice;
 
 use super::{
+    credentials::Credentials,
     error::MirrorError,
     folder::Mirrors,
     source::{Source, Spelling},
@@ -39,12 +40,23 @@ pub fn ls_remote(
     limits: &MirrorLimits,
     watch: &Watch<'_>,
 ) -> Result<RemoteRefs, MirrorError> {
+    ls_remote_as(mirrors, source, &Credentials::none(), limits, watch)
+}
+
+/// The same in somebody's name.
+pub fn ls_remote_as(
+    mirrors: &Mirrors,
+    source: &Source,
+    credentials: &Credentials,
+    limits: &MirrorLimits,
+    watch: &Watch<'_>,
+) -> Result<RemoteRefs, MirrorError> {
     let call = Call::new(source.url().to_string(), limits, watch);
-    match ask(mirrors, source, &call) {
+    match ask(mirrors, source, credentials, &call) {
         Err(not_found @ MirrorError::NotFound { .. }) => {
             let other = source.clone().with_spelling(source.spelling().other());
             // What is wrong with the address as given is the better answer.
-            ask(mirrors, &other, &call).map_err(|error| match error {
+            ask(mirrors, &other, credentials, &call).map_err(|error| match error {
                 stopped @ (MirrorError::Cancelled | MirrorError::TimedOut { .. }) => stopped,
                 _ => not_found,
             })
@@ -53,11 +65,17 @@ pub fn ls_remote(
     }
 }
 
-fn ask(mirrors: &Mirrors, source: &Source, call: &Call<'_>) -> Result<RemoteRefs, MirrorError> {
+fn ask(
+    mirrors: &Mirrors,
+    source: &Source,
+    credentials: &Credentials,
+    call: &Call<'_>,
+) -> Result<RemoteRefs, MirrorError> {
     let mut last = None;
     for route in source.routes() {
         let mut git = mirrors.git().command();
-        route.apply(&mut git, mirrors.root());
+        route.apply(&mut git, mirrors.root(), credentials);
+        credentials.apply(&mut git);
         git.args(["ls-remote", "--symref", "--", &route.url(), "HEAD", "refs/heads/*", "refs/tags/*"]);
         let home = mirrors.root().join("home");
         let task = Task { what: "ls-remote", folder: &home, most_output: MOST_OUTPUT };

@@ -17,7 +17,7 @@ use std::{
 
 use muster_model::remote_url::{RemoteUrl, Scheme};
 
-use super::error::MirrorError;
+use super::{credentials::Credentials, error::MirrorError};
 
 /// Seconds until a connection must stand, for ssh, which has an option for it. The stall limit bounds the others.
 const SSH_CONNECT_SECONDS: u32 = 20;
@@ -116,8 +116,8 @@ pub(super) struct Route<'a> {
 
 impl Route<'_> {
     /// Tells `git` to reach nothing but this: to be called before the subcommand is added. `folder` is where the known
-    /// keys of hosts are kept.
-    pub(super) fn apply(&self, git: &mut Command, folder: &Path) {
+    /// keys of hosts are kept; those that the person knows count too where it is asked in the person's name.
+    pub(super) fn apply(&self, git: &mut Command, folder: &Path, credentials: &Credentials) {
         let url = &self.source.url;
         let port = url.port().unwrap_or_default();
         let scheme = match url.scheme() {
@@ -140,7 +140,8 @@ impl Route<'_> {
                 git.env("GIT_OVERRIDE_VIRTUAL_HOST", format!("{}:{port}", url.host()));
             }
             Scheme::Ssh => {
-                git.env("GIT_SSH_COMMAND", self.ssh_command(port, folder)).env("GIT_SSH_VARIANT", "ssh");
+                git.env("GIT_SSH_COMMAND", self.ssh_command(port, folder, credentials))
+                    .env("GIT_SSH_VARIANT", "ssh");
             }
             Scheme::File => {}
         }
@@ -162,14 +163,16 @@ impl Route<'_> {
     }
 
     /// The command, for a shell. The host has no character that means anything to one.
-    fn ssh_command(&self, port: u16, folder: &Path) -> String {
+    fn ssh_command(&self, port: u16, folder: &Path, credentials: &Credentials) -> String {
         let host = self.source.url.host().trim_matches(['[', ']']);
         let alias = if port == 22 { host.to_owned() } else { format!("[{host}]:{port}") };
         let known = folder.join("known_hosts").display().to_string();
+        // New keys go to the first file.
+        let own = if credentials.is_of_person() { " ~/.ssh/known_hosts" } else { "" };
         let mut options = vec![
             "BatchMode=yes".to_owned(),
             "StrictHostKeyChecking=accept-new".to_owned(),
-            format!("UserKnownHostsFile=\"{known}\""),
+            format!("UserKnownHostsFile=\"{known}\"{own}"),
             format!("ConnectTimeout={SSH_CONNECT_SECONDS}"),
             format!("HostKeyAlias={alias}"),
             "ClearAllForwardings=yes".to_owned(),
@@ -256,7 +259,7 @@ mod tests {
         let source = source(url, address).unwrap();
         let route = source.routes()[0];
         let mut git = Command::new("git");
-        route.apply(&mut git, Path::new("/m's"));
+        route.apply(&mut git, Path::new("/m's"), &Credentials::none());
         let envs = git
             .get_envs()
             .filter_map(|(name, value)| Some(format!("{}={}", name.to_str()?, value?.to_str()?)));

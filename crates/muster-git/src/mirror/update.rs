@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use muster_model::RepoId;
 
 use super::{
+    credentials::Credentials,
     error::MirrorError,
     folder::{BRANCH, Copied, Mirror, Mirrors},
     lock::{Hold, Lock},
@@ -228,7 +229,7 @@ impl Work<'_> {
         let mut last = None;
         for route in self.source.routes() {
             let mut git = self.mirrors.git().command_in(path);
-            route.apply(&mut git, self.mirrors.root());
+            route.apply(&mut git, self.mirrors.root(), &Credentials::none());
             git.args(["fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"]);
             git.args(["--no-recurse-submodules", "--no-show-forced-updates", "--update-shallow"]);
             git.args(depth.as_ref()).args(["--", &route.url(), &refspec]);

@@ -24,6 +24,7 @@ use muster_model::{
 use crate::group::{Group, collect, drained};
 
 use super::{
+    credentials::Credentials,
     error::MirrorError,
     folder::{Copied, Mirror, Mirrors},
     lock::{Hold, Lock},
@@ -108,7 +109,7 @@ impl Work<'_> {
         let mut last = None;
         for route in self.source.routes() {
             let mut git = self.mirrors.git().command_in(path);
-            route.apply(&mut git, self.mirrors.root());
+            route.apply(&mut git, self.mirrors.root(), &Credentials::none());
             // A name for what promised to have the rest; its address is this call's alone.
             git.args(["-c", &format!("remote.origin.url={}", route.url())]);
             git.args([

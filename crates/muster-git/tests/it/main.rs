@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot build its world has nothing to say")]
 
+mod checkout_fetch;
 mod mirror_commits;
 mod mirror_endings;
 mod mirror_folder;

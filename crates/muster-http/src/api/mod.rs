@@ -8,6 +8,7 @@ mod cache;
 mod catalogue;
 mod docs;
 mod events;
+mod fetch;
 mod health;
 mod jobs;
 pub(crate) mod portfolio;
@@ -63,6 +64,7 @@ pub fn router(state: HttpState) -> Router {
         .merge(documented)
         .merge(actions::short_routes())
         .merge(cache::short_routes())
+        .merge(fetch::short_routes())
         .merge(health::short_routes())
         .merge(watchlist::short_routes())
         .merge(docs::routes(&openapi()))
@@ -99,6 +101,7 @@ fn documented() -> OpenApiRouter<HttpState> {
         .nest("/api/v1", registry::routes())
         .nest("/api/v1", cache::admin_routes())
         .nest("/api/v1", events::routes())
+        .nest("/api/v1", fetch::routes())
         .nest("/api/v1", health::routes())
         .nest("/api/v1", watchlist::routes())
         .nest("/api/v1", catalogue::routes())

@@ -80,6 +80,8 @@ struct AttentionView {
     stashed: usize,
     untracked: usize,
     behind: usize,
+    /// The remote has moved on, and it was not fetched yet.
+    remote_moved: usize,
     only_here: usize,
 }
 
@@ -116,6 +118,7 @@ impl SummaryView {
                 stashed: attention.stashed,
                 untracked: attention.untracked,
                 behind: attention.behind,
+                remote_moved: attention.remote_moved,
                 only_here: attention.only_here,
             },
             top_projects: summary

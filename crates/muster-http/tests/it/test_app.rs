@@ -20,6 +20,7 @@ use muster_app::{
     Context,
     actions::{
         execute::Executor,
+        fetch::Fetcher,
         jobs::JobControl,
         refresh::Keeper,
         registry::{OwnRoots, RegistryKeeper},
@@ -151,9 +152,12 @@ impl Setup {
             mirror,
             backfill: section("backfill"),
             watchlist: section("watchlist"),
+            portfolio: section("portfolio"),
+            local: keeper.local_projects(),
         };
         // Nothing runs them here: what they do is tried on the whole program.
         let kinds = jobs::registry(&context, parts).expect("a folder for mirrors");
+        let fetcher = Fetcher::new(context.clone(), policy.clone());
         let watchlist = Watchlist::start(context.clone(), policy);
         let jobs = JobControl::new(context.clone(), kinds);
         let live = Live::start(context.clone(), keeper.clone(), self.watch.clone());
@@ -168,6 +172,7 @@ impl Setup {
             keeper,
             registry,
             executor,
+            fetcher,
             watchlist,
             jobs,
             live,
@@ -211,6 +216,7 @@ impl Setup {
             emails: vec!["ada@example.org".to_owned()],
             only: None,
             choices: RelationChoices::default(),
+            freshness: None,
             memo: Some(Arc::default()),
         }
     }

@@ -186,7 +186,7 @@ impl Turns {
                     return Ok(());
                 }
                 let names: Vec<String> = with_room.iter().map(|queue| queue.name.clone()).collect();
-                let due = self.shared.store.job_queues_due(&names).await?;
+                let due = self.shared.store.job_queues_due(&names, self.shared.node).await?;
                 with_room.into_iter().filter(|queue| due.contains(&queue.name)).collect()
             } else {
                 // A run's end makes room in its queue: look there in the same transaction.

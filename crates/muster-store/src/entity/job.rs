@@ -35,6 +35,7 @@ pub(crate) struct Model {
     pub(crate) node: Option<String>,
     pub(crate) lease_token: i64,
     pub(crate) lease_until: Option<i64>,
+    pub(crate) only_node: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -3,6 +3,9 @@
 //! The row of the queue is locked first, so that limits and rates hold over all nodes; enqueuing and finishing do not
 //! touch it. Groups take turns: of each group that has something due the first few are looked at, and the second of one
 //! group comes after the first of another unless it is more urgent. A queue without groups is one group.
+//!
+//! What only one node may run is not there for the others: not in a claim, not in the turns of groups, not in what is
+//! due.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -78,12 +81,12 @@ impl Tx {
         if room == 0 || limits.is_paused {
             return Ok(Claimed { jobs: Vec::new(), limits });
         }
-        let groups = self.groups_waiting(claim.queue, &queue).await?;
+        let groups = self.groups_waiting(claim, &queue).await?;
         let rows = match groups.as_slice() {
             [] => Vec::new(),
             [one] if one.name.is_empty() => self.claim_in_order(claim, room, now).await?,
             groups => {
-                let ids = self.take_turns(claim.queue, groups, limits.group_limit, room, now).await?;
+                let ids = self.take_turns(claim, groups, limits.group_limit, room, now).await?;
                 self.claim_these(claim, &ids, now).await?
             }
         };
@@ -105,9 +108,10 @@ impl Tx {
     async fn claim_in_order(&self, claim: Claim<'_>, room: u32, now: i64) -> Result<Vec<Model>, DbErr> {
         let inner = format!(
             "SELECT id FROM job WHERE queue = $4 AND group_key = '' \
-             AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND {} <= $1 \
+             AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND {} <= $1 AND {} \
              ORDER BY priority, run_at, id LIMIT $5 {}",
             self.run_at(),
+            may_run(3),
             self.skip_locked()
         );
         self.claim_where(&inner, claim, now, vec![claim.queue.into(), i64::from(room).into()]).await
@@ -153,24 +157,31 @@ impl Tx {
     }
 
     /// The groups that have something waiting, the next ones in turn, each with how many of it run.
-    async fn groups_waiting(&self, queue: &str, in_force: &InForce) -> Result<Vec<Group>, DbErr> {
+    async fn groups_waiting(&self, claim: Claim<'_>, in_force: &InForce) -> Result<Vec<Group>, DbErr> {
         // From one group to the next through the index, without a look at the jobs between.
-        let sql = "WITH RECURSIVE waiting(name) AS ( \
+        let (queue, node) = (claim.queue, claim.node.to_string());
+        let mine = may_run(4);
+        let sql = format!(
+            "WITH RECURSIVE waiting(name) AS ( \
              SELECT (SELECT min(group_key) FROM job WHERE queue = $1 AND group_key > $2 \
-               AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0) \
+               AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND {mine}) \
              UNION ALL \
              SELECT (SELECT min(group_key) FROM job WHERE queue = $1 AND group_key > waiting.name \
-               AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0) \
+               AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND {mine}) \
              FROM waiting WHERE waiting.name IS NOT NULL \
-           ) SELECT name FROM waiting WHERE name IS NOT NULL LIMIT $3";
+           ) SELECT name FROM waiting WHERE name IS NOT NULL LIMIT $3"
+        );
         let connection = self.connection();
         let backend = connection.get_database_backend();
         let mut names: Vec<String> = Vec::new();
         let has_plain = Statement::from_sql_and_values(
             backend,
-            "SELECT 1 FROM job WHERE queue = $1 AND group_key = '' \
-             AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 LIMIT 1",
-            [queue.into()],
+            format!(
+                "SELECT 1 FROM job WHERE queue = $1 AND group_key = '' \
+                 AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND {} LIMIT 1",
+                may_run(2)
+            ),
+            [queue.into(), node.as_str().into()],
         );
         if connection.query_one_raw(has_plain).await?.is_some() {
             names.push(String::new());
@@ -182,7 +193,11 @@ impl Tx {
             if left <= 0 || to.is_some_and(str::is_empty) {
                 continue;
             }
-            let next = Statement::from_sql_and_values(backend, sql, [queue.into(), from.into(), left.into()]);
+            let next = Statement::from_sql_and_values(
+                backend,
+                &sql,
+                [queue.into(), from.into(), left.into(), node.as_str().into()],
+            );
             for row in connection.query_all_raw(next).await? {
                 let name: String = row.try_get_by_index(0)?;
                 if to.is_some_and(|to| name.as_str() > to) {
@@ -210,14 +225,14 @@ impl Tx {
     /// Which jobs come next when groups take turns.
     async fn take_turns(
         &self,
-        queue: &str,
+        claim: Claim<'_>,
         groups: &[Group],
         group_limit: Option<u32>,
         room: u32,
         now: i64,
     ) -> Result<Vec<String>, DbErr> {
         let mut parts = Vec::new();
-        let mut values: Vec<Value> = vec![queue.into(), now.into()];
+        let mut values: Vec<Value> = vec![claim.queue.into(), now.into(), claim.node.to_string().into()];
         for (place, group) in groups.iter().enumerate() {
             let limit = group_limit.filter(|_| !group.name.is_empty()).map(i64::from);
             let left = limit.map_or(i64::from(room), |limit| (limit - group.running).clamp(0, room.into()));
@@ -229,9 +244,10 @@ impl Tx {
             parts.push(format!(
                 "SELECT * FROM (SELECT id, priority, run_at, group_key FROM job \
                  WHERE queue = $1 AND group_key = ${name} \
-                 AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND {} <= $2 \
+                 AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND {} <= $2 AND {} \
                  ORDER BY priority, run_at, id LIMIT ${count}) AS group_{place}",
-                self.run_at()
+                self.run_at(),
+                may_run(3)
             ));
         }
         if parts.is_empty() {
@@ -284,6 +300,11 @@ impl Tx {
     }
 }
 
+/// What this node may run, by the place of its id among the values.
+fn may_run(place: usize) -> String {
+    format!("(only_node IS NULL OR only_node = ${place})")
+}
+
 struct Group {
     /// '' for jobs without one.
     name: String,
@@ -296,21 +317,22 @@ pub(super) fn placeholders(first: usize, count: usize) -> String {
 }
 
 impl crate::store::Store {
-    /// Of these queues those in which something is due. Locks nothing.
-    pub async fn job_queues_due(&self, queues: &[String]) -> Result<Vec<String>, StoreError> {
+    /// Of these queues those in which something is due that this node may run. Locks nothing.
+    pub async fn job_queues_due(&self, queues: &[String], node: NodeId) -> Result<Vec<String>, StoreError> {
         if queues.is_empty() {
             return Ok(Vec::new());
         }
         let now = text::micros(self.inner.clock.now());
-        let mut values: Vec<Value> = vec![now.into()];
+        let mut values: Vec<Value> = vec![now.into(), node.to_string().into()];
+        let mine = may_run(2);
         let mut parts = Vec::new();
         for queue in queues {
             values.push(queue.as_str().into());
             let place = values.len();
             parts.push(format!(
                 "SELECT {} AS name WHERE EXISTS (SELECT 1 FROM job WHERE queue = ${place} \
-                 AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND run_at <= $1)",
-                place - 2
+                 AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND run_at <= $1 AND {mine})",
+                place - 3
             ));
         }
         let sql = parts.join(" UNION ALL ");

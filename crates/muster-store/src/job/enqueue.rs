@@ -23,7 +23,7 @@ use crate::{
     tx::Tx,
 };
 
-/// Rows of one INSERT: 28 variables each, SQLite takes 32,766 in a statement.
+/// Rows of one INSERT: 29 variables each, SQLite takes 32,766 in a statement.
 const INSERT_ROWS: usize = 500;
 
 /// Each time round somebody else was faster; more often than this it is a defect.

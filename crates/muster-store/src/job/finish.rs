@@ -378,6 +378,7 @@ fn same_again(row: &Model, id: JobId, run_at: i64) -> Result<NewJob, DbErr> {
         max_attempts: number(row.max_attempts),
         free_losses: number(row.free_losses),
         parent: None,
+        only_node: row.only_node.as_deref().map(text::parse).transpose()?,
         loudness: if row.is_quiet == 0 { Loudness::Told } else { Loudness::Quiet },
     })
 }

@@ -143,6 +143,8 @@ fn reason(row: &Model, record: &JobRecord, around: &Surroundings, now: Timestamp
     let why = row.reason.as_ref().map(|why| format!("{why}; ")).unwrap_or_default();
     if in_queue >= i64::from(limits.concurrency) {
         format!("{why}waits for its turn in queue {queue}, in which {in_queue} run")
+    } else if let Some(node) = record.only_node {
+        format!("{why}waits for {node}, which alone has what it is about")
     } else {
         format!("{why}waits for a runner to take it")
     }

@@ -79,6 +79,7 @@ pub(super) fn new_row(job: &NewJob, now: i64) -> Result<ActiveModel, DbErr> {
         node: Set(None),
         lease_token: Set(0),
         lease_until: Set(None),
+        only_node: Set(job.only_node.map(|node| node.to_string())),
     })
 }
 
@@ -108,6 +109,7 @@ pub(super) fn record(row: &Model) -> Result<JobRecord, DbErr> {
         is_rerun_requested: row.rerun_at.is_some(),
         wait_reason: None,
         node: row.node.as_deref().map(text::parse).transpose()?,
+        only_node: row.only_node.as_deref().map(text::parse).transpose()?,
     })
 }
 

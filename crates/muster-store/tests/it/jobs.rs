@@ -56,7 +56,7 @@ async fn a_claim_takes_the_most_urgent_then_the_longest_due(world: World) {
     let jobs = [due(1, -1, 2), due(2, -3, 2), due(3, 10, 1), due(4, -2, 3), due(5, -3, 2), due(6, 0, 1)];
     enqueue(&store, &jobs).await;
     assert_eq!(state(&store, job_id(3)).await, JobState::Scheduled);
-    assert_eq!(store.job_queues_due(&["none".into(), "work".into()]).await.unwrap(), ["work"]);
+    assert_eq!(store.job_queues_due(&["none".into(), "work".into()], node()).await.unwrap(), ["work"]);
     let first = claim(&store, 3).await;
     assert_eq!(ids(&first), [6, 2, 5].map(job_id));
     let run = &first[0].record;
@@ -65,7 +65,7 @@ async fn a_claim_takes_the_most_urgent_then_the_longest_due(world: World) {
     assert_eq!(run.payload, json!({"number": 6}));
     assert_eq!(ids(&claim(&store, 10).await), [1, 4].map(job_id));
     assert_eq!(ids(&claim(&store, 10).await), []);
-    assert_eq!(store.job_queues_due(&["work".into()]).await.unwrap(), [""; 0]);
+    assert_eq!(store.job_queues_due(&["work".into()], node()).await.unwrap(), [""; 0]);
     forward(&world.clock, 10);
     assert_eq!(ids(&claim(&store, 10).await), [3].map(job_id));
 }
@@ -206,7 +206,9 @@ async fn claims_at_once_give_no_job_twice(mut world: World) {
             let mut mine = Vec::new();
             loop {
                 let claimed = claim(&store, 7).await;
-                if claimed.is_empty() && store.job_queues_due(&["work".into()]).await.unwrap().is_empty() {
+                if claimed.is_empty()
+                    && store.job_queues_due(&["work".into()], node()).await.unwrap().is_empty()
+                {
                     return mine;
                 }
                 assert!(claimed.len() <= 7);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use muster_model::{
     JobId,
-    job::{JobLogLine, JobState},
+    job::{JobLogLine, JobRecord, JobState},
 };
 use muster_store::{
     Priority, Store,
@@ -33,6 +33,7 @@ suite! {
     many_groups_all_get_their_turn,
     old_jobs_go_and_statistics_stay,
     there_is_always_a_reason_to_wait,
+    what_only_one_node_may_run_is_not_there_for_others,
 }
 
 async fn configure(store: &Store, limits: QueueLimits) {
@@ -275,4 +276,42 @@ async fn old_jobs_go_and_statistics_stay(world: World) {
     assert_eq!((stat.duration_total, stat.duration_max), (Duration::from_secs(20), Duration::from_secs(2)));
     assert_eq!((stat.waits, stat.wait_total), (30, Duration::from_secs(30)));
     assert_eq!(stat.wait_max, Duration::from_secs(1));
+}
+
+async fn what_only_one_node_may_run_is_not_there_for_others(world: World) {
+    let store = world.open().await;
+    let other = muster_model::NodeId::new(crate::world::at(0), [8; 10]);
+    let queues = ["work".to_owned()];
+    let of_other = |number| NewJob { only_node: Some(other), ..keyed(number, "theirs") };
+    // In a queue without groups.
+    enqueue(&store, &[of_other(1), job(2)]).await;
+    assert_eq!(ids(&claim(&store, 10).await), [job_id(2)]);
+    assert!(store.job_queues_due(&queues, node()).await.unwrap().is_empty());
+    assert_eq!(store.job_queues_due(&queues, other).await.unwrap(), queues);
+    let waits = record(&store, job_id(1)).await;
+    assert_eq!(waits.only_node, Some(other));
+    let reason = waits.wait_reason.unwrap();
+    assert!(reason.contains("one has what it is about") || reason.contains("its turn"), "{reason}");
+    // In one with groups, more of which are the other's than a claim looks at.
+    let theirs = (100..160)
+        .map(|number| NewJob { only_node: Some(other), ..grouped(number, &format!("host-{number}")) });
+    enqueue(&store, &theirs.collect::<Vec<_>>()).await;
+    let mine = NewJob { only_node: Some(node()), ..grouped(200, "host-zzz") };
+    enqueue(&store, &[mine, grouped(201, "host-100")]).await;
+    let mut claimed = ids(&claim(&store, 10).await);
+    claimed.sort();
+    assert_eq!(claimed, [job_id(200), job_id(201)]);
+    // What is asked for again while it runs is the same node's again.
+    let mut tx = store.begin(Priority::Background).await.unwrap();
+    let all_of_other = Claim { queue: "work", held: 1, ahead: 100, node: other, lease: LEASE };
+    let claimed = tx.job_claim(all_of_other).await.unwrap().jobs;
+    tx.commit().await.unwrap();
+    let first = claimed.iter().find(|job| job.record.id == job_id(1)).unwrap();
+    assert!(enqueue(&store, &[of_other(3)]).await[0].is_rerun);
+    finish(&store, first.lease, JobOutcome::Completed).await;
+    let is_again =
+        |job: &JobRecord| job.state == JobState::Available && job.unique_key.as_deref() == Some("theirs");
+    let again = all(&store).await.into_iter().find(is_again).unwrap();
+    assert_eq!(again.only_node, Some(other));
+    assert!(claim(&store, 10).await.is_empty());
 }

@@ -16,6 +16,7 @@ mod jobs_queues;
 mod jobs_schedules;
 mod postgres;
 mod projects;
+mod remote_heads;
 mod schema;
 mod sqlite;
 mod transactions;

@@ -87,6 +87,8 @@ pub(crate) fn record(number: u16, name: &str) -> ProjectRecord {
             git: None,
             branches: None,
             remote: None,
+            tracked: None,
+            remote_moved: None,
             push_remote: None,
             fetched_at: None,
             deletable: None,

@@ -108,7 +108,7 @@ fn tone(attention: &Attention) -> Tone {
     match attention.urgency {
         Urgency::Error | Urgency::Unfinished => Tone::Bad,
         Urgency::Unpushed | Urgency::Uncommitted | Urgency::Stashed => Tone::Warn,
-        Urgency::Untracked | Urgency::Behind | Urgency::OnlyHere => Tone::Info,
+        Urgency::Untracked | Urgency::Behind | Urgency::RemoteMoved | Urgency::OnlyHere => Tone::Info,
     }
 }
 

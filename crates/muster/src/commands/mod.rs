@@ -9,6 +9,7 @@ mod config;
 mod db;
 mod doctor;
 mod each;
+mod fetch;
 mod jobs;
 mod man;
 mod openapi;
@@ -57,6 +58,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
             let asking = asking::Asking::new(server.server.as_deref(), args.config.as_deref())?;
             return watch::run(command, &asking, !args.no_progress);
         }
+        Some(Command::Fetch(fetch)) => {
+            let asking = asking::Asking::new(fetch.server.server.as_deref(), args.config.as_deref())?;
+            return fetch::run(fetch, &asking, !args.no_progress);
+        }
         Some(Command::Jobs { command, server }) => {
             let asking = asking::Asking::new(server.server.as_deref(), args.config.as_deref())?;
             return jobs::run(command, &asking);
@@ -86,6 +91,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
             | Command::Cache { .. }
             | Command::Watch { .. }
             | Command::Jobs { .. }
+            | Command::Fetch(_)
             | Command::Alerts { .. }
             | Command::Config { .. }
             | Command::Db { .. }
@@ -151,6 +157,7 @@ impl Session {
             portfolio: self.config.portfolio.clone(),
             only,
             choices: RelationChoices::default(),
+            freshness: None,
             memo: None,
             emails: if detail >= Detail::Attention { muster_app::global_emails() } else { Vec::new() },
         };

@@ -162,7 +162,7 @@ fn state_cell(project: &Project) -> Cell {
         return output::cell(if project.kind == ProjectKind::Folder { "no version control" } else { "" })
             .tone(Tone::Info);
     };
-    let words = words::state_words(git);
+    let words = words::project_words(project, git);
     let tone = match () {
         () if words.iter().any(|word| word.word == "conflicts") || git.operation.is_some() => Tone::Bad,
         () if git.work_tree.is_ok_and(|counts| counts.has_changes()) => Tone::Warn,

@@ -128,7 +128,8 @@ fn git_section(project: &Project, session: &Session) -> Section {
     let Some(git) = &project.git else { return section };
     let now = session.clock.now();
     section.line("branch", git.head.branch().unwrap_or("(detached)"));
-    let phrases: Vec<_> = words::state_words(git).into_iter().map(words::StateWord::phrase).collect();
+    let phrases: Vec<_> =
+        words::project_words(project, git).into_iter().map(words::StateWord::phrase).collect();
     section.line("state", &phrases.join(", "));
     if let Some(upstream) = &git.upstream {
         let sync = match upstream.divergence {

@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use muster_model::{RepoId, Timestamp, git_state::Deletable, project::Project, word::path_text};
+use muster_model::{RemoteUrl, RepoId, Timestamp, git_state::Deletable, project::Project, word::path_text};
 use muster_store::ProjectRecord;
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
@@ -33,6 +33,7 @@ pub(super) struct Entry {
     /// The verdict on the project alone.
     pub(super) own_verdict: OwnVerdict,
     pub(super) borrows_from: Vec<PathBuf>,
+    pub(super) remote: Option<RemoteUrl>,
     /// Seconds since 1970 of the last commit or fetch.
     pub(super) active_at: Option<i64>,
     /// What is stored; `None` if nothing is yet.
@@ -43,6 +44,7 @@ impl Entry {
     pub(super) fn of_record(record: &ProjectRecord) -> Self {
         let mut entry = Self::to_be_read(record.id, record.number);
         entry.borrows_from.clone_from(&record.project.borrows_from);
+        entry.remote.clone_from(&record.project.remote);
         entry.active_at = active_at(&record.project);
         entry.is_stored(&record.project, Prints::of(&record.project));
         entry
@@ -56,6 +58,7 @@ impl Entry {
             verdict: None,
             own_verdict: OwnVerdict::Unread,
             borrows_from: Vec::new(),
+            remote: None,
             active_at: None,
             stored: None,
         }
@@ -65,6 +68,7 @@ impl Entry {
     pub(super) fn was_read(&mut self, project: &Project) {
         self.own_verdict = OwnVerdict::Read(project.deletable.clone());
         self.borrows_from.clone_from(&project.borrows_from);
+        self.remote.clone_from(&project.remote);
         self.active_at = active_at(project);
     }
 
@@ -103,6 +107,9 @@ impl Prints {
             git,
             branches,
             remote,
+            // Compared when it is read; what came out of it counts.
+            tracked: _,
+            remote_moved,
             push_remote,
             fetched_at,
             deletable,
@@ -115,8 +122,19 @@ impl Prints {
             unknown,
             checked_at: Timestamp { .. },
         } = project;
-        let of_git =
-            (kind, relation, error, warnings, git, branches, remote, push_remote, fetched_at, unknown);
+        let of_git = (
+            kind,
+            relation,
+            error,
+            warnings,
+            git,
+            branches,
+            remote,
+            remote_moved,
+            push_remote,
+            fetched_at,
+            unknown,
+        );
         let borrows_from: Vec<_> = borrows_from.iter().map(|path| path_text::encode(path)).collect();
         let of_tree = (deletable, worktrees, submodules, borrows_from);
         Self {

@@ -69,6 +69,9 @@ pub struct AttentionCounts {
     pub untracked: usize,
     /// The upstream has moved on.
     pub behind: usize,
+    /// The remote has moved on, and it was not fetched yet.
+    #[serde(default)]
+    pub remote_moved: usize,
     /// Exists only here.
     pub only_here: usize,
 }
@@ -135,6 +138,7 @@ impl Summary {
                 Need::Stashed => &mut self.attention.stashed,
                 Need::Untracked => &mut self.attention.untracked,
                 Need::Behind => &mut self.attention.behind,
+                Need::RemoteMoved => &mut self.attention.remote_moved,
                 Need::OnlyHere => &mut self.attention.only_here,
             };
             *counter += 1;

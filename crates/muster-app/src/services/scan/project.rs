@@ -1,5 +1,7 @@
 //! Reads one project: the checkout that stands for it, its linked worktrees, what its files say, whose it is and what
 //! should be done. Collect first, then decide: everything after the reading is values in, values out.
+//!
+//! Long because it is one story with many facts: what each reading brings has its line here.
 
 use std::{
     collections::BTreeSet,
@@ -11,8 +13,8 @@ use std::{
 use jiff::SignedDuration;
 use muster_analysis::{CheckoutKind as DeletableKind, RelationInputs};
 use muster_git::{
-    Boundary, Checkout, CheckoutKind, Depth, HistoryMemo, ReadOptions, Reading, WatchFolders, WorkTree,
-    linked_worktrees, read,
+    Boundary, Checkout, CheckoutKind, Depth, HistoryMemo, ReadOptions, Reading, Tracking, WatchFolders,
+    WorkTree, linked_worktrees, read,
 };
 use muster_model::{
     ByteSlice, Clock, ErrorCode, ReadError, RepoError, SourceTree, Timestamp,
@@ -41,6 +43,7 @@ pub(super) struct Reader {
     pub(super) accounts: Vec<String>,
     pub(super) choices: RelationChoices,
     pub(super) memo: Option<Arc<HistoryMemo>>,
+    pub(super) tracking: Tracking,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -144,6 +147,8 @@ impl Reader {
             git: None,
             branches: None,
             remote: None,
+            tracked: None,
+            remote_moved: None,
             push_remote: None,
             fetched_at: None,
             deletable: None,
@@ -169,6 +174,7 @@ impl Reader {
             emails: &self.emails,
             interrupt: stop,
             memo: self.memo.as_deref(),
+            tracking: self.tracking,
         };
         let depth = match self.detail {
             Detail::Name | Detail::State => Depth::State,
@@ -201,6 +207,7 @@ impl Reader {
         project.git = Some(reading.state);
         project.branches = reading.branches;
         project.remote = reading.remote;
+        project.tracked = reading.tracked;
         project.fetched_at = reading.fetched_at;
         project.submodules = reading.submodules;
         project.push_remote = reading.push_remote;

@@ -24,6 +24,7 @@ fn help() {
       serve        Answer over HTTP and keep the answers fresh
       cache        The cache of a running server
       watch        Remote repositories that a running server watches
+      fetch        Fetch for the matching repositories, through a running server
       jobs         Work that a running server does in the background
       alerts       What the alert settings of watched repositories found
       db           The database of the service
@@ -175,8 +176,9 @@ fn help_of_scan() {
       relation  mine, team, third_party, unknown
       stack     technology: stack:rust, stack:react,vue
       state     clean, dirty, modified, staged, untracked, conflicts, stash, ahead, behind, diverged,
-      unpushed, local-only, detached, no-upstream, upstream-gone, no-remote, no-commits, rebase, am,
-      merge, cherry-pick, revert, bisect, operation, filtered, bare, folder, error, attention
+      remote-moved, unpushed, local-only, detached, no-upstream, upstream-gone, no-remote, no-commits,
+      rebase, am, merge, cherry-pick, revert, bisect, operation, filtered, bare, folder, error,
+      attention
     "#);
 }
 

@@ -69,6 +69,9 @@ fn every_value_names_who_set_it() {
     portfolio.accounts → ["octocat", "example"] → $MUSTER__PORTFOLIO__ACCOUNTS
     portfolio.emails → ["ada@work.example"] → HOME/.config/muster/muster.toml:6
     portfolio.monetization → false → default
+    portfolio.remote_credentials → true → default
+    portfolio.remote_freshness → false → default
+    portfolio.remote_freshness_seconds → 3600 → default
     portfolio.roots → [] → default
     ratelimit.allowed → ["127.0.0.0/8", "::1"] → default
     ratelimit.enabled → true → default

@@ -4,6 +4,7 @@
 mod actions;
 mod admin;
 mod endings;
+mod fetch;
 mod machine;
 mod registry;
 mod service;

@@ -104,6 +104,8 @@ pub fn data_types(section: &CacheSection) -> Vec<DataTypeConfig> {
         ttl: Duration::from_secs(seconds),
         stale: Duration::from_secs(section.stale_seconds),
         is_enabled: !section.off.iter().any(|off| off == name),
+        // The state of a checkout is of the folders of one machine.
+        is_shared: name != "git_state",
     };
     table.into_iter().map(config).collect()
 }

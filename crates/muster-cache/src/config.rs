@@ -13,6 +13,9 @@ pub struct DataTypeConfig {
     pub stale: Duration,
     /// Switched off, every read loads and nothing is kept.
     pub is_enabled: bool,
+    /// Loads look into the second level first, if there is one, and what they bring is stored there. Not for what only
+    /// one node can know.
+    pub is_shared: bool,
 }
 
 /// How a whole cache behaves.

@@ -17,7 +17,7 @@ use crate::{
     entry::Condition,
     flight::Flights,
     popularity::Popularity,
-    redis::{CheckReport, Content, Level, Parcel, RedisLink, SharedStats, run_bus},
+    redis::{Away, CheckReport, Content, Level, Parcel, RedisLink, SharedStats, run_bus},
     removals::Removals,
     shared::{Fall, Parcelling, unpack_body, unpack_value},
     stats::{Counters, TypeState, count},
@@ -190,9 +190,39 @@ impl Cache {
             return;
         }
         tags.into_iter().for_each(|tag| self.engine.invalidate(tag, Fall::Removed));
-        if let Some(level) = level {
+        // Before it has caught up this node cannot say that all up to this one are told.
+        if let Some(level) = level.filter(|level| level.is_caught_up()) {
             level.outbox.mark(change);
         }
+    }
+
+    /// Uses nothing of the second level until [`caught_up`](Self::caught_up): changes may have happened that it was not
+    /// told of. For the start.
+    pub fn catching_up(&self) {
+        if let Some(level) = &self.engine.level {
+            level.set_caught_up(false);
+        }
+    }
+
+    /// The change up to which the second level was told of all; `None` if it does not know, or there is none.
+    pub async fn told_up_to(&self) -> Result<Option<u64>, Away> {
+        match &self.engine.level {
+            Some(level) => level.told().await,
+            None => Ok(None),
+        }
+    }
+
+    /// Uses the second level: it was told of every change up to `change`.
+    pub fn caught_up(&self, change: u64) {
+        if let Some(level) = &self.engine.level {
+            level.set_caught_up(true);
+            level.outbox.mark(change);
+        }
+    }
+
+    /// Whether there is a second level.
+    pub fn is_shared(&self) -> bool {
+        self.engine.level.is_some()
     }
 
     /// Ends the freshness of everything that depends on `tag`: it may be served stale while one load runs, and as long as

@@ -176,6 +176,9 @@ impl Session {
             questions.cmd("DEL").arg(&gone).ignore();
             self.deletions.push_back((Instant::now() + SECOND_DELETION, gone));
         }
+        if let Some(last) = waiting.marks.iter().max() {
+            questions.cmd("SET").arg(keys.told()).arg(last).ignore();
+        }
         // Last: who hears of it finds the states as they are now.
         let message =
             serde_json::to_vec(&Message::of(level.link.id(), &waiting)).map_err(|error| error.to_string())?;

@@ -1,8 +1,8 @@
 //! The names of everything that lies in Redis, all under one prefix. Values bear the name that the cache knows them by;
-//! the rest is `tag:`, `lock:`, `node:` and `ratelimit:`, and one channel, `bus`.
+//! the rest is `tag:`, `lock:`, `node:`, `told` and `ratelimit:`, and one channel, `bus`.
 
 /// What is no value. A value's key does not begin with one of these.
-const INTERNAL: [&str; 4] = ["tag:", "lock:", "node:", "ratelimit:"];
+const INTERNAL: [&str; 5] = ["tag:", "lock:", "node:", "told", "ratelimit:"];
 
 /// See the module.
 #[derive(Debug)]
@@ -37,6 +37,15 @@ impl Keys {
     pub(crate) fn nodes(&self) -> (String, String) {
         let before = format!("{}node:", self.prefix);
         (format!("{}*", literal(&before)), before)
+    }
+
+    pub(crate) fn limit(&self, client: &str, window_seconds: u64) -> String {
+        format!("{}ratelimit:{client}:{window_seconds}", self.prefix)
+    }
+
+    /// The number of a change up to which all are told.
+    pub(crate) fn told(&self) -> String {
+        format!("{}told", self.prefix)
     }
 
     pub(crate) fn channel(&self) -> String {

@@ -49,6 +49,8 @@ pub(crate) struct Level {
     /// Print of the version that can read what we write.
     schema: u64,
     is_synced: AtomicBool,
+    /// Whoever numbers changes is sure that Redis was told of all that came before.
+    is_caught_up: AtomicBool,
     /// Milliseconds of age that an entry of the first level may have: all, or 15 s while messages may be missing.
     trust: AtomicU64,
     known_marks: Mutex<Marks>,
@@ -83,6 +85,11 @@ pub(crate) struct Arrived {
     pub(crate) ttl: Duration,
 }
 
+/// Redis does not answer now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Redis does not answer now")]
+pub struct Away;
+
 /// The right to store what is loaded now.
 pub(crate) struct Claim {
     /// The states of the tags before the load.
@@ -103,6 +110,7 @@ impl Level {
             checks: Checks::default(),
             schema,
             is_synced: AtomicBool::new(false),
+            is_caught_up: AtomicBool::new(true),
             trust: AtomicU64::new(CUT_OFF_TRUST),
             known_marks: Mutex::default(),
         }
@@ -115,7 +123,7 @@ impl Level {
         let mut is_waiting = false;
         let mut claimed: Option<Vec<u64>> = None;
         loop {
-            if self.outbox.touches(wanted.key, wanted.tags) {
+            if !self.is_caught_up() || self.outbox.touches(wanted.key, wanted.tags) {
                 return Look::Away;
             }
             let Some((mut found, left)) = self.read(wanted, deadline).await else { return Look::Away };
@@ -291,6 +299,22 @@ impl Level {
 
     pub(crate) fn is_synced(&self) -> bool {
         self.is_synced.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_caught_up(&self) -> bool {
+        self.is_caught_up.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_caught_up(&self, is_caught_up: bool) {
+        self.is_caught_up.store(is_caught_up, Ordering::Release);
+    }
+
+    /// The number of the last change that was told; `Err` if Redis does not say now.
+    pub(crate) async fn told(&self) -> Result<Option<u64>, Away> {
+        let mut questions = Pipeline::new();
+        questions.cmd("GET").arg(self.link.keys().told());
+        let told: Option<(Option<u64>,)> = self.link.ask_patiently(&questions).await;
+        told.map(|(told,)| told).ok_or(Away)
     }
 
     /// Says what it was before.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use redis::{FromRedisValue, Pipeline};
+use redis::{FromRedisValue, Pipeline, RedisResult, ScriptInvocation, aio::MultiplexedConnection};
 use tokio::time::Instant;
 
 use super::{
@@ -86,15 +86,31 @@ impl RedisLink {
         self.ask_within(questions, self.0.config.background_timeout()).await
     }
 
+    /// What a script says, with its keys and arguments, on the path of a request.
+    pub(crate) async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Option<T> {
+        let run = async |lane: &mut MultiplexedConnection| script.invoke_async(lane).await;
+        self.within(REQUEST_LIMIT, 1, run).await
+    }
+
     async fn ask_within<T: FromRedisValue>(&self, questions: &Pipeline, limit: Duration) -> Option<T> {
+        let ask = async |lane: &mut MultiplexedConnection| questions.query_async(lane).await;
+        self.within(limit, questions.len() as u64, ask).await
+    }
+
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        commands: u64,
+        ask: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>,
+    ) -> Option<T> {
         let shared = &self.0;
         let Some(mut lane) = shared.lane() else {
             count(&shared.counters.skipped);
             return None;
         };
-        shared.counters.commands.fetch_add(questions.len() as u64, Ordering::Relaxed);
+        shared.counters.commands.fetch_add(commands, Ordering::Relaxed);
         let begin = Instant::now();
-        match tokio::time::timeout(limit, questions.query_async(&mut lane)).await {
+        match tokio::time::timeout(limit, ask(&mut lane)).await {
             Ok(Ok(answer)) => {
                 if begin.elapsed() > LATE {
                     shared.doubt();

@@ -14,6 +14,7 @@ mod envelope;
 mod keeper;
 mod keys;
 mod level;
+mod limit;
 mod link;
 mod message;
 mod outbox;
@@ -21,10 +22,12 @@ mod stats;
 
 pub use check::{CheckReport, CheckedNode};
 pub use config::{RedisConfig, RedisConfigError};
+pub use level::Away;
 pub use link::RedisLink;
 pub use stats::{LinkState, SharedStats};
 
 pub(crate) use bus::{Unknown, run as run_bus};
 pub(crate) use envelope::{Content, Parcel, unpack};
 pub(crate) use level::{Arrived, Level, Look, Wanted};
+pub(crate) use limit::{Rules, Verdict, VerdictKind};
 pub(crate) use outbox::TagNews;

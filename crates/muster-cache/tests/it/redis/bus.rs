@@ -165,3 +165,25 @@ async fn a_check_names_who_heard_it_and_who_did_not() {
     assert_eq!(deaf.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["deaf"]);
     assert!(!report.is_complete());
 }
+
+#[tokio::test]
+async fn what_was_changed_while_nobody_looked_is_told_before_anything_is_used() {
+    let redis = Redis::start();
+    let one = node(&redis).await;
+    assert_eq!(one.cache.told_up_to().await, Ok(None));
+    one.read("k", 1).await;
+    one.stored(1).await;
+    one.cache.remove_by_change(40, ["s"]);
+    one.told().await;
+    until("it is remembered", || redis.ask(["GET", "muster:told"]) == "40").await;
+    let late = node(&redis).await;
+    late.cache.catching_up();
+    let before = late.shared().commands;
+    assert_eq!(late.read("k", 2).await, 2);
+    assert_eq!(late.shared().commands, before, "nothing is used yet");
+    assert_eq!(late.cache.told_up_to().await, Ok(Some(40)));
+    late.cache.remove_by_change(41, ["t"]);
+    late.cache.caught_up(41);
+    until("it is remembered", || redis.ask(["GET", "muster:told"]) == "41").await;
+    assert_eq!(node(&redis).await.read("k", 3).await, 3);
+}

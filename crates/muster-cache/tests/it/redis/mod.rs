@@ -4,6 +4,7 @@
 mod away;
 mod bus;
 mod level;
+mod limit;
 mod odd;
 
 use std::{

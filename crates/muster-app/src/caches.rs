@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use muster_cache::{Cache, DataType, DataTypeConfig};
+use muster_cache::{Cache, DataType, DataTypeConfig, Sharing};
 use muster_model::RepoId;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -18,6 +18,9 @@ pub const TAG_RECOMMENDATIONS: &str = "portfolio:recommendations";
 /// Tag: a project is kept fresh in another way than before. No change of the sequence, because every node watches for
 /// itself and forgets it at its end.
 pub const TAG_WATCH: &str = "portfolio:watch";
+
+/// Tags that mean something on one node alone: what depends on one is not shared with others.
+pub const OWN_TAGS: [&str; 1] = [TAG_WATCH];
 
 /// Tag of one project.
 pub fn project_tag(id: RepoId) -> String {
@@ -104,8 +107,9 @@ pub fn data_types(section: &CacheSection) -> Vec<DataTypeConfig> {
         ttl: Duration::from_secs(seconds),
         stale: Duration::from_secs(section.stale_seconds),
         is_enabled: !section.off.iter().any(|off| off == name),
-        // The state of a checkout is of the folders of one machine.
-        is_shared: name != "git_state",
+        // All of this is of the folders of one machine. The state of a checkout is not worth a question: it is how often
+        // the folder is looked at.
+        sharing: if name == "git_state" { Sharing::Nobody } else { Sharing::Node },
     };
     table.into_iter().map(config).collect()
 }

@@ -33,7 +33,7 @@ pub mod warm;
 
 pub use body::{Body, FORMAT_VERSION, Rendered};
 pub use cache::{Cache, DataType, EntryInfo};
-pub use config::{CacheConfig, DataTypeConfig};
+pub use config::{CacheConfig, DataTypeConfig, Sharing};
 pub use negotiate::Encoding;
 pub use popularity::Hot;
 pub use stats::{CacheStats, TypeStats};

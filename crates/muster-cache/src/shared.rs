@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
     body::Body,
+    config::Sharing,
     engine::{Engine, Keep, Made},
     entry::{Condition, Entry},
     flight::{Flights, Freshness},
@@ -41,7 +42,7 @@ pub(crate) enum Fall {
 
 impl Engine {
     pub(crate) fn parcelling(&self, of: usize) -> Parcelling {
-        if self.level.is_some() && self.types[of].config.is_shared {
+        if self.level.is_some() && self.types[of].config.sharing != Sharing::Nobody {
             Parcelling::Wanted
         } else {
             Parcelling::Unwanted
@@ -55,6 +56,14 @@ impl Engine {
         }
         let always: [&str; ALWAYS] = [ALL_TAG, &self.types[of].tag];
         Some(always.iter().chain(tags).map(|&tag| tag.to_owned()).collect())
+    }
+
+    /// The name under which an entry lies in the second level.
+    fn shared_name(&self, of: usize, key: &str) -> String {
+        match (&self.level, self.types[of].config.sharing) {
+            (Some(level), Sharing::Node) => level.own_name(key),
+            _ => key.to_owned(),
+        }
     }
 
     /// Invalidates here and, unless the tag is this node's own, everywhere.
@@ -128,7 +137,8 @@ impl<V: Send + Sync + 'static, E> Landing<V, E> {
     {
         let (engine, key) = (Arc::clone(&self.engine), Arc::clone(&self.key));
         let Some(level) = &engine.level else { return };
-        let wanted = Wanted { key: &key, tags, held: engine.held(self.replaces.as_ref()) };
+        let name = engine.shared_name(self.of, &key);
+        let wanted = Wanted { key: &key, name: &name, tags, held: engine.held(self.replaces.as_ref()) };
         let now = engine.time.millis(engine.time.now());
         let claim = match level.look(&wanted, &engine.tags, now).await {
             Look::Found(Arrived { parcel, age, ttl }) => {
@@ -136,7 +146,7 @@ impl<V: Send + Sync + 'static, E> Landing<V, E> {
                     self.land_shared(made, Freshness { age, ttl });
                     return;
                 }
-                level.discard(&key).await;
+                level.discard(&name).await;
                 None
             }
             Look::Absent(claim) => Some(claim),
@@ -146,7 +156,7 @@ impl<V: Send + Sync + 'static, E> Landing<V, E> {
         let made = engine.load(self.of, async move { load().await }).await;
         let to_share = self.land(made);
         if let Some(claim) = claim {
-            level.finish(&key, tags, &claim, to_share).await;
+            level.finish(&wanted, &claim, to_share).await;
         }
     }
 }

@@ -192,8 +192,11 @@ impl Session {
     /// The names of the values that go by their keys.
     async fn matching(&mut self, level: &Level, waiting: &Waiting) -> Result<Vec<String>, Lost> {
         let keys = level.link.keys();
-        let mut gone: Vec<String> = waiting.keys.keys().map(|key| keys.value(key)).collect();
-        for (pattern, _) in &waiting.patterns {
+        let names = waiting.keys.keys().flat_map(|key| [key.to_string(), level.own_name(key)]);
+        let mut gone: Vec<String> = names.map(|name| keys.value(&name)).collect();
+        // What tells of one node alone has the node behind its key.
+        let patterns = waiting.patterns.iter().flat_map(|(glob, _)| [glob.to_string(), format!("{glob}@*")]);
+        for pattern in patterns {
             let mut cursor = 0_u64;
             loop {
                 let mut questions = Pipeline::new();
@@ -201,7 +204,7 @@ impl Session {
                     .cmd("SCAN")
                     .arg(cursor)
                     .arg("MATCH")
-                    .arg(keys.matching(pattern))
+                    .arg(keys.matching(&pattern))
                     .arg("COUNT")
                     .arg(BATCH);
                 let ((next, found),): ((u64, Vec<String>),) = self.ask(&questions).await?;
@@ -239,6 +242,15 @@ impl Session {
         }
         count(&level.link.counters().received);
         engine.hear(&message.tags, &message.expired);
+        if !message.keys.is_empty() {
+            // Who said it cannot know what this node stored for itself.
+            let own: Vec<_> =
+                message.keys.iter().map(|key| level.link.keys().value(&level.own_name(key))).collect();
+            let mut questions = Pipeline::new();
+            questions.cmd("DEL").arg(&own).ignore();
+            self.ask::<()>(&questions).await?;
+            self.deletions.push_back((Instant::now() + SECOND_DELETION, own));
+        }
         message.keys.iter().for_each(|key| engine.remove(key));
         for pattern in &message.patterns {
             engine.remove_matching(pattern);

@@ -65,6 +65,8 @@ struct Marks {
 /// What a value depends on, and who wants it.
 pub(crate) struct Wanted<'a> {
     pub(crate) key: &'a str,
+    /// Its key there: the same, or one of this node alone.
+    pub(crate) name: &'a str,
     /// `all`, the tag of its type, its own.
     pub(crate) tags: &'a [String],
     /// Age of what is held already: only what is clearly younger is an answer then.
@@ -141,9 +143,9 @@ impl Level {
             }
             if claimed.as_ref() != Some(&states) {
                 // At first, or after an invalidation: then the other's load is worthless.
-                if !self.is_other_loading(&self.lock(wanted.key, &states), deadline).await {
+                if !self.is_other_loading(&self.lock(wanted.name, &states), deadline).await {
                     count(&counters.misses);
-                    return Look::Absent(self.claim(wanted.key, states));
+                    return Look::Absent(self.claim(wanted.name, states));
                 }
                 if !std::mem::replace(&mut is_waiting, true) {
                     count(&counters.awaited);
@@ -151,7 +153,7 @@ impl Level {
             }
             if Instant::now() + POLL >= deadline {
                 count(&counters.misses);
-                return Look::Absent(self.claim(wanted.key, states));
+                return Look::Absent(self.claim(wanted.name, states));
             }
             claimed = Some(states);
             sleep(POLL).await;
@@ -161,17 +163,16 @@ impl Level {
     /// The end of a load under `claim`: stores what it brought, if that is to be stored, and lets others load.
     pub(crate) async fn finish(
         &self,
-        key: &str,
-        tags: &[String],
+        wanted: &Wanted<'_>,
         claim: &Claim,
         loaded: Option<(Parcel, Duration)>,
     ) {
         let counters = self.link.counters();
         let sealed = loaded.and_then(|(parcel, ttl)| self.seal(&parcel, ttl, claim));
-        let sealed = sealed.filter(|_| !self.outbox.touches(key, tags));
+        let sealed = sealed.filter(|_| !self.outbox.touches(wanted.key, wanted.tags));
         let mut questions = Pipeline::new();
         if let Some((bytes, ttl_millis)) = &sealed {
-            let key = self.link.keys().value(key);
+            let key = self.link.keys().value(wanted.name);
             questions.cmd("SET").arg(key).arg(bytes).arg("PX").arg(ttl_millis).ignore();
         }
         // It may be another's by now, if this took long: then there is one load more.
@@ -205,7 +206,7 @@ impl Level {
 
     async fn read(&self, wanted: &Wanted<'_>, deadline: Instant) -> Option<Reading> {
         let keys = self.link.keys();
-        let value = keys.value(wanted.key);
+        let value = keys.value(wanted.name);
         let mut questions = Pipeline::new();
         questions.cmd("MGET").arg(&value);
         for tag in wanted.tags {
@@ -249,7 +250,7 @@ impl Level {
                 return None;
             }
             Err(Unreadable::Poisoned) => {
-                self.discard(wanted.key).await;
+                self.discard(wanted.name).await;
                 return None;
             }
         };
@@ -299,6 +300,11 @@ impl Level {
 
     pub(crate) fn is_synced(&self) -> bool {
         self.is_synced.load(Ordering::Acquire)
+    }
+
+    /// The key of what tells of this node alone.
+    pub(crate) fn own_name(&self, key: &str) -> String {
+        format!("{key}@{}", self.link.config().node)
     }
 
     pub(crate) fn is_caught_up(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Redis or Valkey: one link, over which the second level of the cache, the invalidations of other nodes and the shared
 //! rate limit go. Everything works without it, and nobody waits for it: a link that is away is not asked, and what it
-//! misses is told when it is back. Only commands that Redis 6, Valkey and Dragonfly have are used.
+//! misses is told when it is back. Only commands that Redis 6, Valkey and Dragonfly have are used. Why it is so is in
+//! docs/decisions/0013-states-not-counts-in-redis.md.
 //!
 //! From below: `breaker.rs`, `keeper.rs` and `link.rs` are the connections, `level.rs` is values, `bus.rs` messages,
 //! `limit.rs` the rate limit.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use muster_cache::{Encoding, Status};
+use muster_cache::{Encoding, Status, redis::RedisConfig};
 use muster_testkit::Redis;
 
 use super::{config, node, node_with};
@@ -118,9 +118,42 @@ async fn what_is_not_shared_stays_here() {
 #[tokio::test]
 async fn what_is_too_large_is_not_stored() {
     let redis = Redis::start();
-    let node = node_with(muster_cache::redis::RedisConfig { max_value_bytes: 60, ..config(&redis) }).await;
+    let node = node_with(RedisConfig { max_value_bytes: 60, ..config(&redis) }).await;
     node.read("k", 1).await;
     super::until("it is found too large", || node.shared().oversized == 1).await;
     assert_eq!((redis.ask(["EXISTS", "muster:k"]).as_str(), node.shared().writes), ("0", 0));
     assert!(node.cache.entry("k").is_some());
+}
+
+#[tokio::test]
+async fn what_tells_of_one_node_is_found_by_that_node_alone_and_falls_like_all_else() {
+    let redis = Redis::start();
+    let called = |name: &str| RedisConfig { node: name.to_owned(), ..config(&redis) };
+    let read = async |node: &super::Node, value: u32| {
+        let load = move || async move { Ok::<_, std::convert::Infallible>(value) };
+        *node.cache.get_or_load(&node.mine, "all", &["t"], load).await.expect("it loads")
+    };
+    let (one, two) = (node_with(called("one")).await, node_with(called("two")).await);
+    assert_eq!((read(&one, 1).await, read(&two, 2).await), (1, 2));
+    one.stored(1).await;
+    two.stored(1).await;
+    let again = node_with(called("one")).await;
+    assert_eq!(read(&again, 9).await, 1);
+    let ways: [fn(&super::Node); 2] = [|node| node.cache.remove_by_tag("t"), |node| node.cache.remove("all")];
+    for (round, invalidate) in ways.into_iter().enumerate() {
+        let value = 10 + u32::try_from(round).expect("a small number");
+        invalidate(&one);
+        one.told().await;
+        super::until("the other hears of it", || two.cache.entry("all").is_none()).await;
+        assert_eq!((read(&one, value).await, read(&two, value).await), (value, value));
+        let written = |node: &super::Node| node.shared().writes;
+        super::until("it is stored", || {
+            written(&one) >= 2 + round as u64 && written(&two) >= 2 + round as u64
+        })
+        .await;
+    }
+    one.cache.remove_matching("a?l");
+    one.told().await;
+    super::until("the other hears of it", || two.cache.entry("all").is_none()).await;
+    assert_eq!(read(&two, 20).await, 20);
 }

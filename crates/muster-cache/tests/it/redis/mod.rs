@@ -18,7 +18,7 @@ use std::{
 };
 
 use muster_cache::{
-    Cache, CacheConfig, DataType, DataTypeConfig, Found, FoundBody, Rendered,
+    Cache, CacheConfig, DataType, DataTypeConfig, Found, FoundBody, Rendered, Sharing,
     redis::{LinkState, RedisConfig, RedisLink, SharedStats},
 };
 use muster_model::{Clock, SystemClock};
@@ -34,6 +34,8 @@ struct Node {
     thing: DataType,
     /// Not shared.
     local: DataType,
+    /// Shared with the node's later runs alone.
+    mine: DataType,
     loads: Arc<AtomicUsize>,
 }
 
@@ -54,18 +56,18 @@ fn config(redis: &Redis) -> RedisConfig {
 /// A node that may not have reached Redis yet.
 fn starting(config: RedisConfig, clock: impl Clock + 'static) -> Node {
     let link = RedisLink::start(config, chance()).expect("the address is right");
-    let kind = |name, is_shared| DataTypeConfig {
+    let kind = |name, sharing| DataTypeConfig {
         name,
         ttl: Duration::from_secs(100),
         stale: Duration::from_secs(50),
         is_enabled: true,
-        is_shared,
+        sharing,
     };
-    let types = [kind("thing", true), kind("local", false)];
+    let types = [kind("thing", Sharing::All), kind("local", Sharing::Nobody), kind("mine", Sharing::Node)];
     let cache =
         Cache::shared(CacheConfig::default(), &types, Arc::new(clock), chance(), link.clone(), &["own"]);
-    let [thing, local] = ["thing", "local"].map(|name| cache.data_type(name));
-    Node { cache, link, thing, local, loads: Arc::default() }
+    let [thing, local, mine] = ["thing", "local", "mine"].map(|name| cache.data_type(name));
+    Node { cache, link, thing, local, mine, loads: Arc::default() }
 }
 
 async fn node_with(config: RedisConfig) -> Node {

@@ -5,6 +5,7 @@ mod actions;
 mod admin;
 mod endings;
 mod machine;
+mod redis;
 mod registry;
 mod service;
 mod watchlist;

@@ -28,12 +28,12 @@ run: ## start muster on the embedded defaults over ROOTS="DIR DIR" (default: ~/c
 
 .PHONY: test
 test: ## run all tests
-	@scripts/setup toolchain nextest postgres fetch
+	@scripts/setup toolchain nextest postgres redis fetch
 	@cargo nextest run --workspace --locked
 
 .PHONY: coverage
 coverage: ## which lines of muster-cache its tests reach; fails under 90 %
-	@scripts/setup toolchain nextest coverage postgres fetch
+	@scripts/setup toolchain nextest coverage postgres redis fetch
 	@scripts/coverage muster-cache 90
 
 .PHONY: check

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use muster_cache::{Cache, DataType, DataTypeConfig};
+use muster_cache::{Cache, DataType, DataTypeConfig, Sharing};
 use muster_model::{RepoId, catalogue::CatalogueFilter};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
@@ -18,6 +18,9 @@ pub const TAG_RECOMMENDATIONS: &str = "portfolio:recommendations";
 /// Tag: a project is kept fresh in another way than before. No change of the sequence, because every node watches for
 /// itself and forgets it at its end.
 pub const TAG_WATCH: &str = "portfolio:watch";
+
+/// Tags that mean something on one node alone: what depends on one is not shared with others.
+pub const OWN_TAGS: [&str; 1] = [TAG_WATCH];
 
 /// Tag: any watched repository changed, appeared or went.
 pub const TAG_WATCHLIST: &str = "watchlist";
@@ -125,6 +128,13 @@ pub fn data_types(section: &CacheSection) -> Vec<DataTypeConfig> {
         ttl: Duration::from_secs(seconds),
         stale: Duration::from_secs(section.stale_seconds),
         is_enabled: !section.off.iter().any(|off| off == name),
+        sharing: match name {
+            // Not worth a question: it is how often the folder is looked at.
+            "git_state" => Sharing::Nobody,
+            "facets" => Sharing::All,
+            // Of the folders of one machine.
+            _ => Sharing::Node,
+        },
     };
     table.into_iter().map(config).collect()
 }

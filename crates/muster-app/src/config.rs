@@ -1,8 +1,9 @@
 //! Sections of the configuration that services and actions obey. Defaults and the meaning of each key stand in
 //! `muster.default.toml`; who set what is gathered by the binary.
 
-use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{fmt, num::NonZeroUsize, path::PathBuf, time::Duration};
 
+use muster_cache::redis::RedisConfig;
 use serde::Deserialize;
 
 /// `[scan]`: how roots are searched.
@@ -93,6 +94,71 @@ pub struct CacheSection {
     pub ttl_recommendations: u64,
     /// Seconds.
     pub ttl_facets: u64,
+}
+
+/// `[redis]`: what nodes share.
+#[derive(Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedisSection {
+    /// Off, it is not used whatever else is set.
+    pub enabled: bool,
+    /// Wins over `host`, `port` and `db`; empty = they count.
+    pub url: String,
+    /// A name or an address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Number of the database.
+    pub db: u32,
+    /// Empty = none.
+    pub username: String,
+    /// Empty = none.
+    pub password: String,
+    /// Seconds to wait for an answer.
+    pub socket_timeout_seconds: f64,
+    /// Seconds to wait for a connection.
+    pub connect_timeout_seconds: f64,
+    /// All connections, the one that listens too.
+    pub max_connections: usize,
+    /// Begins every key.
+    pub prefix: String,
+    /// Bytes of one value.
+    pub max_value_bytes: usize,
+}
+
+impl fmt::Debug for RedisSection {
+    /// Without its secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisSection").field("enabled", &self.enabled).finish_non_exhaustive()
+    }
+}
+
+impl RedisSection {
+    /// How the cache is to use it. `node` names this node, `schema` the version of the program.
+    pub fn config(&self, node: String, schema: String) -> RedisConfig {
+        let url = match (self.url.is_empty(), self.host.contains(':')) {
+            (false, _) => self.url.clone(),
+            (true, false) => format!("redis://{}:{}/{}", self.host, self.port, self.db),
+            (true, true) => format!("redis://[{}]:{}/{}", self.host, self.port, self.db),
+        };
+        // What the address says of who asks wins as a whole.
+        let given = |text: &String| (!text.is_empty() && !url.contains('@')).then(|| text.clone());
+        let seconds = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        RedisConfig {
+            username: given(&self.username),
+            password: given(&self.password),
+            database: None,
+            connect_timeout: seconds(self.connect_timeout_seconds),
+            response_timeout: seconds(self.socket_timeout_seconds),
+            max_connections: self.max_connections,
+            prefix: self.prefix.clone(),
+            schema,
+            node,
+            max_value_bytes: self.max_value_bytes,
+            url,
+            ..RedisConfig::default()
+        }
+    }
 }
 
 /// `[database]`: where muster keeps what it knows.

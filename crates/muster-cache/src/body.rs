@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use crate::{
     negotiate::{self, Encoding},
+    redis::{self, Content, Parcel},
     stats::{TypeState, count},
 };
 
@@ -59,11 +60,22 @@ impl Body {
         counted: Arc<[TypeState]>,
         of: usize,
     ) -> Self {
+        count(compressions(&counted, of));
+        let zstd = encode_zstd(&rendered.bytes);
+        Self::with_zstd(rendered, zstd, loaded_at, counted, of)
+    }
+
+    fn with_zstd(
+        rendered: Rendered,
+        zstd: Bytes,
+        loaded_at: Timestamp,
+        counted: Arc<[TypeState]>,
+        of: usize,
+    ) -> Self {
         let Rendered { status, content_type, bytes: identity } = rendered;
         let content = xxh3_128_with_seed(&identity, FORMAT_VERSION);
-        count(compressions(&counted, of));
         Self {
-            zstd: encode_zstd(&identity),
+            zstd,
             gzip: OnceLock::new(),
             etag: format!("W/\"{content:032x}\""),
             content,
@@ -124,6 +136,28 @@ impl Body {
     /// Whether the client that says `if_none_match` has it already.
     pub fn is_known_to(&self, if_none_match: &str) -> bool {
         negotiate::is_known(if_none_match, &self.etag)
+    }
+
+    /// What is shared of it.
+    pub(crate) fn parcel(&self, is_negative: bool) -> Parcel {
+        let (status, content_type, unpacked) = (self.status, self.content_type, self.identity.len());
+        Parcel {
+            content: Content::Body { status, content_type, zstd: self.zstd.clone(), unpacked },
+            is_negative,
+        }
+    }
+
+    /// What another node shared; `None` if it is no body.
+    pub(crate) fn of_parcel(
+        parcel: Parcel,
+        loaded_at: Timestamp,
+        counted: Arc<[TypeState]>,
+        of: usize,
+    ) -> Option<Self> {
+        let Content::Body { status, content_type, zstd, unpacked } = parcel.content else { return None };
+        let identity = redis::unpack(&zstd, unpacked).ok()?;
+        let rendered = Rendered { status, content_type, bytes: identity };
+        Some(Self::with_zstd(rendered, zstd, loaded_at, counted, of))
     }
 
     pub(crate) fn content(&self) -> u128 {

@@ -17,16 +17,15 @@ use crate::{
     entry::Condition,
     flight::Flights,
     popularity::Popularity,
+    redis::{Away, CheckReport, Content, Level, Parcel, RedisLink, SharedStats, run_bus},
     removals::Removals,
+    shared::{Fall, Parcelling, unpack_body, unpack_value},
     stats::{Counters, TypeState, count},
     store::Store,
     suggest::Observed,
-    tags::TagTable,
+    tags::{ALL_TAG, TagTable},
     time::Time,
 };
-
-/// The tag that every entry carries.
-pub const ALL_TAG: &str = "all";
 
 /// Bodies above this many bytes are compressed on a thread that may be slow.
 const SLOW_TO_COMPRESS: usize = 256 << 10;
@@ -63,28 +62,26 @@ impl Cache {
         clock: Arc<dyn Clock>,
         chance: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Self {
-        let types: Arc<[TypeState]> = types
-            .iter()
-            .map(|config| TypeState {
-                config: config.clone(),
-                tag: format!("type:{}", config.name),
-                counters: Counters::default(),
-                observed: Observed::default(),
-            })
-            .collect();
-        let engine = Engine {
-            store: Store::new(config.max_bytes, Arc::clone(&types)),
-            tags: TagTable::new(ALL_TAG, types.iter().map(|kind| kind.tag.as_str())),
-            config,
-            types,
-            removals: Removals::new(),
-            flights: Flights::new(),
-            popularity: Popularity::default(),
-            time: Time::new(clock),
-            chance: Box::new(chance),
-            last_invalidation: Mutex::new(None),
-        };
-        Self { engine: Arc::new(engine) }
+        Self { engine: Arc::new(engine(config, types, clock, Box::new(chance), None, &[])) }
+    }
+
+    /// The same with a second level, and with other nodes that hear of invalidations here and are heard. `own_tags` mean
+    /// something on this node alone: what depends on one is not shared, and nobody is told when it falls.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    pub fn shared(
+        config: CacheConfig,
+        types: &[DataTypeConfig],
+        clock: Arc<dyn Clock>,
+        chance: impl Fn() -> u64 + Send + Sync + 'static,
+        link: RedisLink,
+        own_tags: &[&str],
+    ) -> Self {
+        let level = Some(Arc::new(Level::new(link)));
+        let engine = Arc::new(engine(config, types, clock, Box::new(chance), level, own_tags));
+        tokio::spawn(run_bus(Arc::downgrade(&engine)));
+        Self { engine }
     }
 
     /// The type registered as `name`.
@@ -117,15 +114,16 @@ impl Cache {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
         let (types, index) = (Arc::clone(&self.engine.types), of.index);
-        let make = move || async move { Ok(made(&types[index], load().await?)) };
-        let (value, status) = self.engine.fetch(index, key, tags, make).await?;
+        let parcelling = self.engine.parcelling(index);
+        let make = move || async move { Ok(made(&types[index], load().await?, parcelling)) };
+        let (value, status) = self.engine.fetch(index, key, tags, unpack_value, make).await?;
         Ok(Found { value, status })
     }
 
     /// The value of `key` if it is there and fresh. Loads nothing and counts nothing.
     pub fn peek<T: Send + Sync + 'static>(&self, of: &DataType, key: &str) -> Option<Arc<T>> {
         let entry = self.engine.store.find(key).filter(|entry| entry.of == of.index)?;
-        let condition = entry.condition(self.engine.time.now());
+        let condition = entry.condition(self.engine.time.now(), self.engine.trust());
         matches!(condition, Condition::Fresh { .. }).then(|| entry.value())?
     }
 
@@ -141,7 +139,7 @@ impl Cache {
     where
         T: Serialize + DeserializeOwned + Send + Sync + 'static,
     {
-        let made = made(&self.engine.types[of.index], value);
+        let made = made(&self.engine.types[of.index], value, Parcelling::Unwanted);
         self.engine.put(of.index, key, stamp, made)
     }
 
@@ -160,7 +158,7 @@ impl Cache {
     {
         let (engine, index) = (Arc::clone(&self.engine), of.index);
         let make = move || async move { Ok(made_body(&engine, index, render().await?).await) };
-        let (body, status) = self.engine.fetch(index, key, tags, make).await?;
+        let (body, status) = self.engine.fetch(index, key, tags, unpack_body, make).await?;
         Ok(FoundBody { body, status })
     }
 
@@ -172,55 +170,102 @@ impl Cache {
 
     /// Forgets `key`; a load of it that is running will not be kept.
     pub fn remove(&self, key: &str) {
+        if let Some(level) = &self.engine.level {
+            level.outbox.key(key, level.link.draw());
+        }
         self.engine.remove(key);
         self.engine.note_invalidation();
     }
 
     /// Makes everything that depends on `tag` worthless, also what is being loaded: the next read waits for a load.
     pub fn remove_by_tag(&self, tag: &str) {
-        if let Some(tag) = self.engine.tags.find(tag) {
-            tag.remove(self.engine.time.millis(self.engine.time.now()));
+        self.engine.invalidate(tag, Fall::Removed);
+    }
+
+    /// The same for `tags` by a change that has the number `change` on all nodes, each of which will see it and call this:
+    /// if one has said so already, there is nothing left to do. A number is used once.
+    pub fn remove_by_change<'a>(&self, change: u64, tags: impl IntoIterator<Item = &'a str>) {
+        let level = self.engine.level.as_ref();
+        if level.is_some_and(|level| level.is_known(change)) {
+            return;
         }
-        self.engine.note_invalidation();
+        tags.into_iter().for_each(|tag| self.engine.invalidate(tag, Fall::Removed));
+        // Before it has caught up this node cannot say that all up to this one are told.
+        if let Some(level) = level.filter(|level| level.is_caught_up()) {
+            level.outbox.mark(change);
+        }
+    }
+
+    /// Uses nothing of the second level until [`caught_up`](Self::caught_up): changes may have happened that it was not
+    /// told of. For the start.
+    pub fn catching_up(&self) {
+        if let Some(level) = &self.engine.level {
+            level.set_caught_up(false);
+        }
+    }
+
+    /// The change up to which the second level was told of all; `None` if it does not know, or there is none.
+    pub async fn told_up_to(&self) -> Result<Option<u64>, Away> {
+        match &self.engine.level {
+            Some(level) => level.told().await,
+            None => Ok(None),
+        }
+    }
+
+    /// Uses the second level: it was told of every change up to `change`.
+    pub fn caught_up(&self, change: u64) {
+        if let Some(level) = &self.engine.level {
+            level.set_caught_up(true);
+            level.outbox.mark(change);
+        }
+    }
+
+    /// Whether there is a second level.
+    pub fn is_shared(&self) -> bool {
+        self.engine.level.is_some()
     }
 
     /// Ends the freshness of everything that depends on `tag`: it may be served stale while one load runs, and as long as
     /// that fails, up to the end of TTL and stale time.
     pub fn expire_by_tag(&self, tag: &str) {
-        if let Some(tag) = self.engine.tags.find(tag) {
-            tag.expire(self.engine.time.millis(self.engine.time.now()));
-        }
-        self.engine.note_invalidation();
+        self.engine.invalidate(tag, Fall::Expired);
     }
 
-    /// Forgets every key that `glob` names (`*` any characters, `?` one) and says how many there were. Looks at all keys,
-    /// and lets no load that is running now be kept: for administration, not for events.
+    /// Forgets every key that `glob` names (`*` any characters, `?` one) and says how many there were here. Looks at all
+    /// keys, and lets no load that is running now be kept: for administration, not for events.
     pub fn remove_matching(&self, glob: &str) -> usize {
-        let engine = &self.engine;
-        engine.removals.note_all();
-        // A load that found itself still current may be about to store: after this it has, and its key is seen below.
-        engine.flights.barrier();
-        let keys: Vec<Arc<str>> = engine.store.keys().filter(|key| is_match(glob, key)).collect();
-        for key in &keys {
-            engine.remove(key);
+        if let Some(level) = &self.engine.level {
+            level.outbox.pattern(glob, level.link.draw());
         }
-        engine.note_invalidation();
-        keys.len()
+        let removed = self.engine.remove_matching(glob);
+        self.engine.note_invalidation();
+        removed
     }
 
     /// Forgets everything; what is being loaded will not be kept.
     pub fn clear(&self) {
-        let engine = &self.engine;
-        engine.tags.all().remove(engine.time.millis(engine.time.now()));
-        engine.store.clear();
-        engine.note_invalidation();
+        self.engine.invalidate(ALL_TAG, Fall::Removed);
+    }
+
+    /// Tells all nodes something by the way that invalidations go, and waits up to `limit` until each that lives has
+    /// answered. `None` if there is no second level.
+    pub async fn check(&self, limit: Duration) -> Option<CheckReport> {
+        match &self.engine.level {
+            Some(level) => Some(level.check(limit).await),
+            None => None,
+        }
+    }
+
+    /// The second level, if there is one: for health and metrics; cheap.
+    pub fn shared_stats(&self) -> Option<SharedStats> {
+        self.engine.level.as_deref().map(Level::stats)
     }
 
     /// What is known of the entry of `key`, if it can still be served.
     pub fn entry(&self, key: &str) -> Option<EntryInfo> {
         let entry = self.engine.store.find(key)?;
         let now = self.engine.time.now();
-        let ttl_left = match entry.condition(now) {
+        let ttl_left = match entry.condition(now, self.engine.trust()) {
             Condition::Fresh { left, .. } => left,
             Condition::Past { .. } | Condition::Expired { .. } => Duration::ZERO,
             Condition::Ended | Condition::Removed => return None,
@@ -261,20 +306,59 @@ impl Cache {
             max_bytes: engine.config.max_bytes,
             tags: engine.tags.len(),
             loads_running: engine.flights.len(),
+            shared: self.shared_stats(),
         }
     }
 }
 
-fn made<T: Serialize>(kind: &TypeState, value: T) -> Made<T> {
+fn engine(
+    config: CacheConfig,
+    types: &[DataTypeConfig],
+    clock: Arc<dyn Clock>,
+    chance: Box<dyn Fn() -> u64 + Send + Sync>,
+    level: Option<Arc<Level>>,
+    own_tags: &[&str],
+) -> Engine {
+    let types: Arc<[TypeState]> = types
+        .iter()
+        .map(|config| TypeState {
+            config: config.clone(),
+            tag: format!("type:{}", config.name),
+            counters: Counters::default(),
+            observed: Observed::default(),
+        })
+        .collect();
+    Engine {
+        store: Store::new(config.max_bytes, Arc::clone(&types)),
+        tags: TagTable::new(ALL_TAG, types.iter().map(|kind| kind.tag.as_str())),
+        config,
+        types,
+        removals: Removals::new(),
+        flights: Flights::new(),
+        popularity: Popularity::default(),
+        time: Time::new(clock),
+        chance,
+        last_invalidation: Mutex::new(None),
+        level,
+        own_tags: own_tags.iter().map(|&tag| Box::from(tag)).collect(),
+    }
+}
+
+fn made<T: Serialize>(kind: &TypeState, value: T, parcelling: Parcelling) -> Made<T> {
     if !kind.config.is_enabled {
-        return Made { value: Arc::new(value), bytes: None, content: 0, keep: Keep::Never };
+        return Made { value: Arc::new(value), bytes: None, content: 0, keep: Keep::Never, parcel: None };
     }
     count(&kind.counters.serializations);
     let encoded = serde_json::to_vec(&value).inspect_err(|error| {
         tracing::warn!(cache.data_type = kind.config.name, %error, "a value cannot be encoded, and is not kept");
     });
-    let (bytes, content) = encoded.map_or((None, 0), |encoded| (Some(encoded.len()), xxh3_128(&encoded)));
-    Made { value: Arc::new(value), bytes, content, keep: Keep::Normal }
+    let Ok(encoded) = encoded else {
+        return Made { value: Arc::new(value), bytes: None, content: 0, keep: Keep::Normal, parcel: None };
+    };
+    let (bytes, content) = (Some(encoded.len()), xxh3_128(&encoded));
+    let is_shared = parcelling == Parcelling::Wanted;
+    let parcel = is_shared.then(|| Parcel { content: Content::Value(encoded.into()), is_negative: false });
+    Made { value: Arc::new(value), bytes, content, keep: Keep::Normal, parcel }
 }
 
 async fn made_body(engine: &Engine, of: usize, rendered: Rendered) -> Made<Body> {
@@ -293,29 +377,7 @@ async fn made_body(engine: &Engine, of: usize, rendered: Rendered) -> Made<Body>
             Err(error) => panic!("compressing: {error}"),
         }
     };
-    Made { bytes: Some(body.weight()), content: body.content(), value: Arc::new(body), keep }
-}
-
-/// Whether `glob` names all of `text`. Goes back to the last star only, so its time is bounded by the product.
-fn is_match(glob: &str, text: &str) -> bool {
-    let (glob, text) = (glob.as_bytes(), text.as_bytes());
-    let (mut g, mut t, mut star) = (0, 0, None);
-    while t < text.len() {
-        match glob.get(g) {
-            Some(b'*') => {
-                star = Some((g + 1, t));
-                g += 1;
-            }
-            Some(b'?') => (g, t) = (g + 1, t + 1),
-            Some(byte) if *byte == text[t] => (g, t) = (g + 1, t + 1),
-            _ => match &mut star {
-                Some((after, from)) => {
-                    *from += 1;
-                    (g, t) = (*after, *from);
-                }
-                None => return false,
-            },
-        }
-    }
-    glob[g..].iter().all(|byte| *byte == b'*')
+    let is_shared = engine.parcelling(of) == Parcelling::Wanted;
+    let parcel = is_shared.then(|| body.parcel(keep == Keep::Negative));
+    Made { bytes: Some(body.weight()), content: body.content(), value: Arc::new(body), keep, parcel }
 }

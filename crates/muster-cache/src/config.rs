@@ -13,6 +13,19 @@ pub struct DataTypeConfig {
     pub stale: Duration,
     /// Switched off, every read loads and nothing is kept.
     pub is_enabled: bool,
+    /// Whether loads look into the second level first, if there is one, and store there what they bring.
+    pub sharing: Sharing,
+}
+
+/// Who finds in the second level what a node stored there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// Nothing is stored.
+    Nobody,
+    /// The same node, after it was started again: what is stored tells of this node alone.
+    Node,
+    /// All nodes.
+    All,
 }
 
 /// How a whole cache behaves.

@@ -15,8 +15,10 @@ use muster_model::Timestamp;
 use crate::{
     CacheConfig,
     entry::{Entry, OVERHEAD, Upkeep},
-    flight::{Flights, run},
+    flight::{Flights, Freshness, run},
+    glob,
     popularity::Popularity,
+    redis::{Level, Parcel},
     removals::Removals,
     stats::{TypeState, count},
     status::LoadError,
@@ -33,6 +35,8 @@ pub(crate) struct Made<V> {
     /// Hash of its encoding.
     pub(crate) content: u128,
     pub(crate) keep: Keep,
+    /// For the second level, if the type is shared.
+    pub(crate) parcel: Option<Parcel>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +57,10 @@ pub(crate) struct Engine {
     pub(crate) time: Time,
     pub(crate) chance: Box<dyn Fn() -> u64 + Send + Sync>,
     pub(crate) last_invalidation: Mutex<Option<Timestamp>>,
+    /// The second level, and the invalidations of other nodes.
+    pub(crate) level: Option<Arc<Level>>,
+    /// Tags that mean something on this node alone.
+    pub(crate) own_tags: Box<[Box<str>]>,
 }
 
 impl Engine {
@@ -100,7 +108,7 @@ impl Engine {
         let running = self.flights.lock(&key);
         if self.standing(&stamp, of, &key) == Standing::Current {
             let replaces = self.store.find(&key);
-            self.keep(of, &key, stamp, made, replaces.as_ref());
+            self.keep(of, &key, stamp, made, replaces.as_ref(), None);
         } else {
             count(&self.types[of].counters.invalidations);
         }
@@ -108,7 +116,8 @@ impl Engine {
         value
     }
 
-    /// Stores what a load brought. Called under the lock of the key. Says whether it was stored.
+    /// Stores what a load brought, or what the second level had and how good it still is. Called under the lock of the
+    /// key. Says for how long, if it was stored.
     pub(crate) fn keep<V: Send + Sync + 'static>(
         &self,
         of: usize,
@@ -116,7 +125,8 @@ impl Engine {
         stamp: Stamp,
         made: Made<V>,
         replaces: Option<&Arc<Entry>>,
-    ) -> bool {
+        freshness: Option<Freshness>,
+    ) -> Option<Duration> {
         let kind = &self.types[of];
         let now = self.time.now();
         if let Some(old) = replaces {
@@ -131,7 +141,7 @@ impl Engine {
         let (Some(weight), true) = (weight, fits && made.keep != Keep::Never) else {
             // What it would have replaced is older than what we just saw, and is not served again.
             self.store.remove(key);
-            return false;
+            return None;
         };
         let is_negative = made.keep == Keep::Negative;
         let (ttl, stale) = if is_negative {
@@ -139,14 +149,17 @@ impl Engine {
         } else {
             (kind.config.ttl, kind.config.stale)
         };
-        let ttl = self.config.jittered(ttl, (self.chance)());
+        let (age, ttl) = match freshness {
+            Some(Freshness { age, ttl }) => (age, ttl),
+            None => (Duration::ZERO, self.config.jittered(ttl, (self.chance)())),
+        };
         let value: Arc<dyn Any + Send + Sync> = made.value;
         let entry = Entry {
             value,
             of,
             weight,
             content: made.content,
-            loaded: now,
+            loaded: now.before(age),
             loaded_millis: self.time.millis(now),
             ttl,
             early_from: self.config.early_from(ttl),
@@ -158,7 +171,12 @@ impl Engine {
             upkeep: Upkeep::default(),
         };
         self.store.insert(Arc::clone(key), Arc::new(entry));
-        true
+        Some(ttl)
+    }
+
+    /// The age beyond which nothing is fresh: none, unless invalidations of other nodes may be missing.
+    pub(crate) fn trust(&self) -> Duration {
+        self.level.as_ref().map_or(Duration::MAX, |level| level.trust())
     }
 
     pub(crate) fn remove(&self, key: &str) {
@@ -168,6 +186,18 @@ impl Engine {
             entry.note_removal(&self.types[entry.of], self.time.now());
         }
         drop(running);
+    }
+
+    /// Removes every key that `glob` names, and says how many there were.
+    pub(crate) fn remove_matching(&self, glob: &str) -> usize {
+        self.removals.note_all();
+        // A load that found itself still current may be about to store: after this it has, and its key is seen below.
+        self.flights.barrier();
+        let keys: Vec<Arc<str>> = self.store.keys().filter(|key| glob::is_match(glob, key)).collect();
+        for key in &keys {
+            self.remove(key);
+        }
+        keys.len()
     }
 
     pub(crate) fn note_invalidation(&self) {

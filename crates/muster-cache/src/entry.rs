@@ -73,15 +73,17 @@ pub(crate) enum Condition {
 }
 
 impl Entry {
-    pub(crate) fn condition(&self, now: Moment) -> Condition {
+    /// `trust` shortens what is left of its TTL: no entry older than that is fresh.
+    pub(crate) fn condition(&self, now: Moment, trust: Duration) -> Condition {
         let age = now.since(self.loaded);
-        let past = age.saturating_sub(self.ttl);
+        let ttl = self.ttl.min(trust);
+        let past = age.saturating_sub(ttl);
         match self.stamp.standing(self.of) {
             Standing::Removed => Condition::Removed,
             _ if age >= self.keep() => Condition::Ended,
             Standing::Expired => Condition::Expired { past },
-            Standing::Current if age < self.ttl => {
-                Condition::Fresh { left: self.ttl.saturating_sub(age), is_early: age >= self.early_from }
+            Standing::Current if age < ttl => {
+                Condition::Fresh { left: ttl.saturating_sub(age), is_early: age >= self.early_from }
             }
             Standing::Current => Condition::Past { past },
         }

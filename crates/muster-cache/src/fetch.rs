@@ -15,8 +15,9 @@ use tracing::Instrument;
 use crate::{
     engine::{Engine, Made},
     entry::{Condition, Entry},
-    flight::{Flight, Landed, Outcome},
+    flight::{Flight, Freshness, Landed, Outcome},
     landing::Landing,
+    shared::Unpack,
     stats::{TypeState, count},
     status::{LoadError, StaleDetail, StaleReason, Status},
     tags::Standing,
@@ -37,6 +38,7 @@ impl Engine {
         of: usize,
         key: &str,
         tags: &[&str],
+        unpack: Unpack<V>,
         load: F,
     ) -> Result<(Arc<V>, Status), LoadError<E>>
     where
@@ -60,10 +62,10 @@ impl Engine {
             let known = known.and_then(|entry| Some((entry, entry.value::<V>()?)));
             let stale = match known {
                 None => None,
-                Some((entry, value)) => match entry.condition(now) {
+                Some((entry, value)) => match entry.condition(now, self.trust()) {
                     Condition::Fresh { left, is_early } => {
                         if is_early && !entry.upkeep.is_pausing(self.time.mono_millis(now)) {
-                            self.refresh_early(of, key, tags, entry, &mut load);
+                            self.refresh_early(of, key, tags, entry, unpack, &mut load);
                         }
                         self.note_read(kind, entry, now);
                         count(&kind.counters.hits);
@@ -99,7 +101,7 @@ impl Engine {
                 count(&kind.counters.stale_served);
                 return Ok((Arc::clone(value), status(StaleReason::LoadFailed)));
             }
-            let (flight, is_collapsed) = match self.begin(of, key, tags, seen.as_ref(), &mut load) {
+            let (flight, is_collapsed) = match self.begin(of, key, tags, seen.as_ref(), unpack, &mut load) {
                 Begun::Started(flight) => (flight, false),
                 Begun::Joined(flight) => (flight, true),
                 Begun::Changed => continue,
@@ -107,7 +109,7 @@ impl Engine {
             let Some((entry, value, patience, status)) = stale else {
                 self.popularity.of(key, of).add();
                 note_miss(kind, is_collapsed);
-                return landed(flight.outcome().await, is_collapsed);
+                return landed(kind, flight.outcome().await, is_collapsed);
             };
             self.note_read(kind, entry, now);
             let reason = if patience.is_zero() {
@@ -116,7 +118,7 @@ impl Engine {
                 match flight.outcome_within(patience).await {
                     Some(Ok(answer)) => {
                         note_miss(kind, is_collapsed);
-                        return landed(Ok(answer), is_collapsed);
+                        return landed(kind, Ok(answer), is_collapsed);
                     }
                     Some(Err(_)) => StaleReason::LoadFailed,
                     None => StaleReason::LoadSlow,
@@ -135,6 +137,7 @@ impl Engine {
         key: &str,
         tags: &[&str],
         seen: Option<&Arc<Entry>>,
+        unpack: Unpack<V>,
         load: &mut Option<F>,
     ) -> Begun<V, E>
     where
@@ -176,9 +179,15 @@ impl Engine {
             replaces: stored,
             announce: Some(announce),
         };
+        let shared = self.shared_tags(of, tags);
         let flown = async move {
-            let made = landing.engine.load(landing.of, async move { load().await }).await;
-            landing.land(made);
+            match shared {
+                Some(tags) => landing.fly_shared(&tags, unpack, load).await,
+                None => {
+                    let made = landing.engine.load(of, async move { load().await }).await;
+                    landing.land(made);
+                }
+            }
         };
         tokio::spawn(flown.in_current_span());
         Begun::Started(flight)
@@ -190,6 +199,7 @@ impl Engine {
         key: &str,
         tags: &[&str],
         entry: &Arc<Entry>,
+        unpack: Unpack<V>,
         load: &mut Option<F>,
     ) where
         V: Send + Sync + 'static,
@@ -200,7 +210,7 @@ impl Engine {
         if !entry.upkeep.claim_refresh() {
             return;
         }
-        match self.begin::<V, E, F, Fut>(of, key, tags, Some(entry), load) {
+        match self.begin::<V, E, F, Fut>(of, key, tags, Some(entry), unpack, load) {
             Begun::Started(_) => count(&self.types[of].counters.early_refreshes),
             Begun::Joined(_) | Begun::Changed => entry.upkeep.release_refresh(),
         }
@@ -221,7 +231,18 @@ fn note_miss(kind: &TypeState, is_collapsed: bool) {
     }
 }
 
-fn landed<V, E>(outcome: Outcome<V, E>, is_collapsed: bool) -> Result<(Arc<V>, Status), LoadError<E>> {
-    let Landed { value, is_stored } = outcome?;
-    Ok((value, Status::Miss { is_stored, is_collapsed }))
+fn landed<V, E>(
+    kind: &TypeState,
+    outcome: Outcome<V, E>,
+    is_collapsed: bool,
+) -> Result<(Arc<V>, Status), LoadError<E>> {
+    let Landed { value, is_stored, shared } = outcome?;
+    let status = match shared {
+        Some(Freshness { age, ttl }) => {
+            count(&kind.counters.shared_hits);
+            Status::Hit { age, ttl: ttl.saturating_sub(age) }
+        }
+        None => Status::Miss { is_stored, is_collapsed },
+    };
+    Ok((value, status))
 }

@@ -25,11 +25,20 @@ const SHARDS: usize = 64;
 pub(crate) struct Landed<V> {
     pub(crate) value: Arc<V>,
     pub(crate) is_stored: bool,
+    /// Not loaded: it lay in the second level.
+    pub(crate) shared: Option<Freshness>,
+}
+
+/// How old something is, and how old it may become.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Freshness {
+    pub(crate) age: Duration,
+    pub(crate) ttl: Duration,
 }
 
 impl<V> Clone for Landed<V> {
     fn clone(&self) -> Self {
-        Self { value: Arc::clone(&self.value), is_stored: self.is_stored }
+        Self { value: Arc::clone(&self.value), is_stored: self.is_stored, shared: self.shared }
     }
 }
 
@@ -149,6 +158,13 @@ impl Flights {
     /// Whether no newer load took the place of the one with this id.
     pub(crate) fn is_latest(running: &Running, key: &str, id: u64) -> bool {
         running.get(key).is_some_and(|registered| registered.id == id)
+    }
+
+    /// The load with this id has not begun yet, so that it will know of everything up to `stamp`.
+    pub(crate) fn stamp_anew(running: &mut Running, key: &str, id: u64, stamp: &Stamp) {
+        if let Some(registered) = running.get_mut(key).filter(|registered| registered.id == id) {
+            registered.stamp = stamp.clone();
+        }
     }
 
     pub(crate) fn deregister(running: &mut Running, key: &str, id: u64) {

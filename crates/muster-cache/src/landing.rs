@@ -1,14 +1,15 @@
 //! The end of a load: store what it brought if nothing has overtaken it, take it off the list, tell those who wait. It
 //! happens once for every load, also for one that panicked, and for one whose runtime was taken away.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
 use crate::{
     engine::{Engine, Made},
     entry::Entry,
-    flight::{Flights, Landed, Outcome},
+    flight::{Flights, Freshness, Landed, Outcome},
+    redis::Parcel,
     stats::count,
     status::LoadError,
     tags::{Stamp, Standing},
@@ -26,14 +27,30 @@ pub(crate) struct Landing<V, E> {
 }
 
 impl<V: Send + Sync + 'static, E> Landing<V, E> {
-    pub(crate) fn land(mut self, made: Result<Made<V>, LoadError<E>>) {
-        let outcome = made.map(|made| {
-            let value = Arc::clone(&made.value);
-            Landed { value, is_stored: self.store(made) }
+    /// What is to be stored in the second level as well, and for how long.
+    pub(crate) fn land(mut self, made: Result<Made<V>, LoadError<E>>) -> Option<(Parcel, Duration)> {
+        let mut to_share = None;
+        let outcome = made.map(|mut made| {
+            let (value, parcel) = (Arc::clone(&made.value), made.parcel.take());
+            let ttl = self.store(made, None);
+            to_share = parcel.zip(ttl);
+            Landed { value, is_stored: ttl.is_some(), shared: None }
         });
         if outcome.is_err() {
             self.give_up();
         }
+        self.announce(outcome);
+        to_share
+    }
+
+    /// The second level had it.
+    pub(crate) fn land_shared(mut self, made: Made<V>, freshness: Freshness) {
+        let value = Arc::clone(&made.value);
+        let is_stored = self.store(made, Some(freshness)).is_some();
+        self.announce(Ok(Landed { value, is_stored, shared: Some(freshness) }));
+    }
+
+    fn announce(&mut self, outcome: Outcome<V, E>) {
         if let Some(announce) = self.announce.take() {
             announce.send_replace(Some(outcome));
         }
@@ -41,19 +58,21 @@ impl<V: Send + Sync + 'static, E> Landing<V, E> {
 }
 
 impl<V: Send + Sync + 'static, E> Landing<V, E> {
-    fn store(&self, made: Made<V>) -> bool {
+    /// For how long, if it was stored.
+    fn store(&self, made: Made<V>, freshness: Option<Freshness>) -> Option<Duration> {
         let engine = &self.engine;
         let mut running = engine.flights.lock(&self.key);
         let standing = engine.standing(&self.stamp, self.of, &self.key);
         // Expired meanwhile, it may still be served while the next load runs; but not if that one has begun.
         let is_wanted = Flights::is_latest(&running, &self.key, self.id) && standing != Standing::Removed;
-        let is_stored =
-            is_wanted && engine.keep(self.of, &self.key, self.stamp.clone(), made, self.replaces.as_ref());
-        if !is_wanted {
+        let ttl = if is_wanted {
+            engine.keep(self.of, &self.key, self.stamp.clone(), made, self.replaces.as_ref(), freshness)
+        } else {
             count(&engine.types[self.of].counters.invalidations);
-        }
+            None
+        };
         Flights::deregister(&mut running, &self.key, self.id);
-        is_stored
+        ttl
     }
 }
 

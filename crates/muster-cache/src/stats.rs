@@ -8,6 +8,8 @@ use std::{
 
 use muster_model::Timestamp;
 
+use crate::redis::SharedStats;
+
 use crate::suggest::Observed;
 
 /// Declares the counters once: as atomics, as plain numbers, and how a sum is made.
@@ -56,6 +58,8 @@ counters! {
     hits,
     /// Reads that waited for a load, or failed with it.
     misses,
+    /// Of these, reads whose load was saved by the second level.
+    shared_hits,
     /// Reads that were served something no longer fresh.
     stale_served,
     /// Reads of a type that is switched off.
@@ -92,8 +96,8 @@ impl TypeStats {
     /// The part of reads that were answered without waiting for a load, 0 to 1; `None` before the first read.
     #[expect(clippy::cast_precision_loss, reason = "a ratio of counters")]
     pub fn hit_ratio(&self) -> Option<f64> {
-        let served = self.hits + self.stale_served;
-        let all = served + self.misses;
+        let served = self.hits + self.stale_served + self.shared_hits;
+        let all = self.hits + self.stale_served + self.misses;
         (all > 0).then(|| served as f64 / all as f64)
     }
 
@@ -118,6 +122,8 @@ pub struct CacheStats {
     pub tags: usize,
     /// Loads running now, background ones included.
     pub loads_running: usize,
+    /// The second level, if there is one.
+    pub shared: Option<SharedStats>,
 }
 
 impl CacheStats {

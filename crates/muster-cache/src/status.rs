@@ -36,7 +36,7 @@ pub struct FoundBody {
 /// Where a value came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// Kept and fresh: loaded `age` ago, fresh for `ttl` more.
+    /// Kept and fresh, here or in the second level: loaded `age` ago, fresh for `ttl` more.
     Hit { age: Duration, ttl: Duration },
     /// Loaded now. `is_collapsed`: by a load that another caller had started.
     Miss { is_stored: bool, is_collapsed: bool },

@@ -12,6 +12,9 @@ use std::{
     },
 };
 
+/// The tag that every entry carries.
+pub const ALL_TAG: &str = "all";
+
 /// Sweeping starts above this many tags.
 const SWEEP_FROM: usize = 256;
 
@@ -22,6 +25,8 @@ pub(crate) struct Tag {
     expired: AtomicU64,
     /// When it was last invalidated, in milliseconds of the cache's life; for the statistics of change.
     changed_at: AtomicU64,
+    /// Its state in the second level, as far as this node knows; zero if it does not.
+    shared_state: AtomicU64,
 }
 
 impl Tag {
@@ -33,6 +38,11 @@ impl Tag {
     pub(crate) fn expire(&self, at_millis: u64) {
         self.changed_at.fetch_max(at_millis, Ordering::Relaxed);
         self.expired.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Notes its state in the second level, zero for "not known", and says what was known before.
+    pub(crate) fn swap_shared_state(&self, state: u64) -> u64 {
+        self.shared_state.swap(state, Ordering::AcqRel)
     }
 }
 
@@ -148,8 +158,21 @@ impl TagTable {
         self.lock().tags.get(name).cloned()
     }
 
-    pub(crate) fn all(&self) -> &Tag {
-        &self.all
+    /// Notes the state that a tag has in the second level now: if it was another, an invalidation has not been heard of.
+    pub(crate) fn learn(&self, name: &str, state: u64, at_millis: u64) {
+        if let Some(tag) = self.find(name) {
+            let known = tag.swap_shared_state(state);
+            if known != 0 && known != state {
+                tag.remove(at_millis);
+            }
+        }
+    }
+
+    /// The names of all tags that anything depends on.
+    pub(crate) fn names(&self) -> Vec<Box<str>> {
+        let mut named = self.lock();
+        named.sweep();
+        named.tags.keys().cloned().collect()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -22,6 +22,15 @@ impl Moment {
         let wall = Duration::try_from(self.wall.duration_since(earlier.wall)).unwrap_or_default();
         wall.max(self.mono.saturating_duration_since(earlier.mono))
     }
+
+    /// The moment `age` ago.
+    pub(crate) fn before(self, age: Duration) -> Self {
+        Self {
+            wall: self.wall.checked_sub(age).unwrap_or(Timestamp::MIN),
+            // A machine that started less than `age` ago has no such moment; its wall clock tells the age then.
+            mono: self.mono.checked_sub(age).unwrap_or(self.mono),
+        }
+    }
 }
 
 pub(crate) struct Time {

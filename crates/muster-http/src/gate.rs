@@ -51,7 +51,11 @@ pub(crate) async fn pass(State(state): State<HttpState>, request: Request, next:
     let begin = Instant::now();
     let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let mut response = match enter(&state, &request) {
+    let entered = match knock(&state, &request) {
+        Ok(client) => enter(&state, client).await,
+        Err(problem) => Err(problem),
+    };
+    let mut response = match entered {
         Err(problem) => problem.into_response(),
         Ok(entered) => {
             let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
@@ -96,24 +100,28 @@ struct Entered {
     limited: Option<(ClientKey, Decision)>,
 }
 
-fn enter(state: &HttpState, request: &Request) -> Result<Entered, Problem> {
+/// Whether a request may come in at all, and whose limit it counts against; `None` if nobody's.
+fn knock(state: &HttpState, request: &Request) -> Result<Option<ClientKey>, Problem> {
     state.hosts.check(request.uri(), request.headers())?;
     check_origin(request.method(), request.headers())?;
     check_length(state, request.headers())?;
-    let Some(limiter) = &state.limiter else { return Ok(Entered { limited: None }) };
+    let Some(limiter) = &state.limiter else { return Ok(None) };
     if EXEMPT.contains(&request.uri().path()) {
-        return Ok(Entered { limited: None });
+        return Ok(None);
     }
     let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() else {
         return Err(Problem::new(Code::Internal, "the address of the client is not known"));
     };
     let forwarded = forwarded_for(request.headers());
     let address = client_address(peer.ip(), forwarded.iter().map(String::as_str), &state.trusted_proxies);
-    if limiter.is_allowed_always(address) {
+    Ok((!limiter.is_allowed_always(address)).then_some(ClientKey::Address(address)))
+}
+
+async fn enter(state: &HttpState, client: Option<ClientKey>) -> Result<Entered, Problem> {
+    let (Some(limiter), Some(client)) = (&state.limiter, client) else {
         return Ok(Entered { limited: None });
-    }
-    let client = ClientKey::Address(address);
-    let decision = limiter.check(client, Cost::Whole);
+    };
+    let decision = limiter.check(client, Cost::Whole).await;
     if decision.is_allowed() {
         return Ok(Entered { limited: Some((client, decision)) });
     }

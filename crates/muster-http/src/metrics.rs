@@ -3,7 +3,11 @@
 
 use std::{fmt::Write, sync::atomic::Ordering};
 
-use muster_cache::TypeStats;
+use muster_cache::{
+    TypeStats,
+    limiter::Backend,
+    redis::{LinkState, SharedStats},
+};
 
 use crate::state::HttpState;
 
@@ -53,12 +57,56 @@ fn cache(page: &mut Page, state: &HttpState) {
             page.sample(&format!("{family}_total"), &[("data_type", of.name), ("level", "l1")], read(of));
         }
     }
+    page.family("muster_cache_shared_hits", "counter", "Misses that the second level answered.");
+    for of in &counted.types {
+        page.sample(
+            "muster_cache_shared_hits_total",
+            &[("data_type", of.name), ("level", "l2")],
+            of.shared_hits,
+        );
+    }
     page.family("muster_cache_bytes", "gauge", "Bytes held, by type of data.");
     for of in &counted.types {
         page.sample("muster_cache_bytes", &[("data_type", of.name), ("level", "l1")], of.bytes);
     }
     page.family("muster_cache_max_bytes", "gauge", "Bytes that may be held.");
     page.sample("muster_cache_max_bytes", &[("level", "l1")], counted.max_bytes);
+    if let Some(stats) = &counted.shared {
+        shared(page, stats);
+    }
+}
+
+fn shared(page: &mut Page, stats: &SharedStats) {
+    let gauges = [
+        ("muster_redis_up", "1 if Redis is used.", u64::from(stats.state == LinkState::Up)),
+        ("muster_redis_synced", "1 if invalidations of other nodes arrive.", u64::from(stats.is_synced)),
+        ("muster_redis_pending_invalidations", "What Redis has not been told yet.", stats.pending),
+    ];
+    for (name, help, value) in gauges {
+        page.family(name, "gauge", help);
+        page.sample(name, &[], value);
+    }
+    if let Some(bytes) = stats.used_memory {
+        page.family("muster_redis_used_bytes", "gauge", "Bytes that the whole Redis uses.");
+        page.sample("muster_redis_used_bytes", &[], bytes);
+    }
+    let counters = [
+        ("muster_redis_hits", "Loads that the second level saved.", stats.hits),
+        ("muster_redis_misses", "Looks that found nothing usable.", stats.misses),
+        ("muster_redis_writes", "Values stored.", stats.writes),
+        ("muster_redis_read_bytes", "Bytes of values read.", stats.bytes_read),
+        ("muster_redis_written_bytes", "Bytes of values stored.", stats.bytes_written),
+        ("muster_redis_commands", "Commands asked.", stats.commands),
+        ("muster_redis_errors", "Commands refused, or lost with their connection.", stats.errors),
+        ("muster_redis_timeouts", "Answers that did not come in time.", stats.timeouts),
+        ("muster_redis_skipped", "Questions not asked because Redis was away.", stats.skipped),
+        ("muster_redis_connects", "Connections made.", stats.connects),
+        ("muster_redis_cut_off", "Times that invalidations did not arrive.", stats.cut_off),
+    ];
+    for (name, help, value) in counters {
+        page.family(name, "counter", help);
+        page.sample(&format!("{name}_total"), &[], value);
+    }
 }
 
 fn portfolio(page: &mut Page, state: &HttpState) {
@@ -92,6 +140,11 @@ fn limits(page: &mut Page, state: &HttpState) {
         [("allowed", counted.allowed), ("limited", counted.limited), ("banned", counted.banned)]
     {
         page.sample("muster_ratelimit_decisions_total", &[("outcome", outcome)], count);
+    }
+    page.family("muster_ratelimit_backend", "gauge", "Who counts requests now.");
+    for backend in [Backend::Local, Backend::Redis] {
+        let is_it = u64::from(limiter.backend() == backend);
+        page.sample("muster_ratelimit_backend", &[("backend", backend.as_str())], is_it);
     }
     page.family("muster_ratelimit_clients", "gauge", "Clients remembered.");
     page.sample("muster_ratelimit_clients", &[("backend", "local")], counted.clients);

@@ -14,7 +14,7 @@ use muster_app::{
     follow::Followed,
     live::Live,
 };
-use muster_cache::limiter::{Limiter, Network};
+use muster_cache::limiter::{Network, SharedLimiter};
 use tokio::sync::watch;
 
 use crate::{counters::HttpCounters, security::HostList, wire::SettingView};
@@ -50,7 +50,7 @@ pub struct Parts {
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
     /// How much a client may ask; `None` if that is switched off.
-    pub limiter: Option<Limiter>,
+    pub limiter: Option<SharedLimiter>,
     /// After this a request is given up.
     pub request_timeout: Duration,
     /// Bytes of a request body.

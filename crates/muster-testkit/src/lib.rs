@@ -1,7 +1,7 @@
 //! Stand-ins for the outside world that tests share: repositories made by the real git in a sealed [`Lab`], a zoo of
 //! awkward states, hostile repositories whose every program leaves a trace, git's own answer to "what is the status"
-//! ([`StatusOracle`]), a PostgreSQL server for one test ([`Postgres`]), a git server ([`GitServer`]), and a clock that stands
-//! still.
+//! ([`StatusOracle`]), a PostgreSQL or a Redis server for one test ([`Postgres`], [`Redis`]), a git server
+//! ([`GitServer`]), and a clock that stands still.
 //!
 //! Knows muster-model alone, so that the tests of any crate may use it. Everything here panics with the command and
 //! its output when something goes wrong: a test that cannot build its world has nothing to say.
@@ -15,6 +15,8 @@ mod git_server;
 mod lab;
 mod oracle;
 mod postgres;
+mod redis;
+mod supervised;
 mod unprivileged;
 mod zoo;
 
@@ -24,5 +26,6 @@ pub use git_server::{Behaviour, GitServer};
 pub use lab::{Lab, Repo};
 pub use oracle::{OracleError, OracleStatus, StatusOracle};
 pub use postgres::Postgres;
+pub use redis::Redis;
 pub use unprivileged::{is_root, unprivileged_command};
 pub use zoo::state_zoo;

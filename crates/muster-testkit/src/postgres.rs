@@ -1,49 +1,24 @@
 //! A PostgreSQL server of a test's own: a copy of a cluster that was made once on this machine, reached by a socket in
 //! a temporary folder. It runs without rights (initdb refuses root), forgets to sync unless it is to be measured, and is
 //! gone with its test.
-//!
-//! A small shell script stands over it and reads from a pipe that only the test's process holds: when that process
-//! ends, in whatever way, the pipe closes, and the script stops the server and removes the folder. That works for
-//! `kill -9` too, needs no thread that lives long enough, and leaves no shared memory behind.
 
 use std::{
     fs::{self, File},
-    io::{BufRead, BufReader, Write},
-    os::unix::fs::{MetadataExt, PermissionsExt, chown},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{
-        atomic::{AtomicU32, Ordering},
-        mpsc,
-    },
-    thread::{self, JoinHandle},
-    time::Duration,
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use tempfile::TempDir;
 
-use crate::unprivileged::{NOBODY, is_root, unprivileged_command};
-
-/// A server that does not come up within this time does not come up.
-const START_TIMEOUT: Duration = Duration::from_mins(1);
+use crate::{
+    supervised::{Supervised, give_to_nobody, must},
+    unprivileged::unprivileged_command,
+};
 
 /// What makes a test quick and its data worth nothing.
 const HASTE: &[&str] = &["fsync=off", "full_page_writes=off", "autovacuum=off", "shared_buffers=16MB"];
-
-/// Runs the program given to it until the standard input ends, then removes the folder given first, unless it was told
-/// to keep it. Signals to the group of the test are for the server, not for the one that must clean up behind it.
-const SUPERVISOR: &str = r#"
-trap '' HUP INT TERM
-folder=$1; shift
-exec 3<&0
-"$@" </dev/null 3<&- &
-server=$!
-told=
-read -r told <&3
-kill -QUIT "$server" 2>/dev/null
-wait "$server"
-[ "$told" = keep ] || rm -rf -- "$folder"
-"#;
 
 /// A running server. Stopped and removed when dropped.
 #[derive(Debug)]
@@ -51,14 +26,8 @@ pub struct Postgres {
     folder: TempDir,
     programs: PathBuf,
     haste: &'static [&'static str],
-    running: Option<Running>,
+    running: Option<Supervised>,
     databases: AtomicU32,
-}
-
-#[derive(Debug)]
-struct Running {
-    supervisor: Child,
-    log: JoinHandle<()>,
 }
 
 impl Postgres {
@@ -114,14 +83,8 @@ impl Postgres {
 
     /// Stops the server at once, as a crash would; its data stay. Connections break.
     pub fn stop(&mut self) {
-        if let Some(Running { mut supervisor, log }) = self.running.take() {
-            if let Some(mut stdin) = supervisor.stdin.take() {
-                // Without a reader the supervisor is gone, and with it the server.
-                let _told = stdin.write_all(b"keep\n");
-            }
-            // Both end with the server; how it ended is not what a test is about.
-            let _ended = supervisor.wait();
-            let _drained = log.join();
+        if let Some(running) = self.running.take() {
+            running.stop();
         }
     }
 
@@ -135,30 +98,10 @@ impl Postgres {
         for setting in always.iter().chain(self.haste) {
             server.arg("-c").arg(setting);
         }
-        let mut supervisor = Command::new("sh");
-        supervisor.args(["-c", SUPERVISOR, "sh"]).arg(self.folder.path());
-        supervisor.arg(server.get_program()).args(server.get_args());
-        supervisor.env("LC_ALL", "C").current_dir("/");
-        supervisor.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut supervisor = must("start a shell", supervisor.spawn());
-        let Some(stderr) = supervisor.stderr.take() else { panic!("the server has no log") };
-        let (tell, told) = mpsc::channel();
-        let log = thread::spawn(move || {
-            // Read to the end: a server that cannot write its log stands still.
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                // The test may have ended its wait.
-                let _heard = tell.send(line);
-            }
-        });
-        let mut lines = Vec::new();
-        loop {
-            match told.recv_timeout(START_TIMEOUT) {
-                Ok(line) if line.contains("ready to accept connections") => break,
-                Ok(line) => lines.push(line),
-                Err(error) => panic!("PostgreSQL did not start ({error}):\n{}", lines.join("\n")),
-            }
+        match Supervised::start(self.folder.path(), "QUIT", &server) {
+            Ok(running) => self.running = Some(running),
+            Err(said) => panic!("PostgreSQL did not start: {said}"),
         }
-        self.running = Some(Running { supervisor, log });
     }
 
     fn url_of(&self, database: &str) -> String {
@@ -234,24 +177,10 @@ fn template(programs: &Path) -> PathBuf {
     template
 }
 
-fn give_to_nobody(folder: &Path) {
-    if is_root() {
-        must("give a folder away", chown(folder, Some(NOBODY), Some(NOBODY)));
-    }
-}
-
 #[track_caller]
 fn run(command: &mut Command) -> String {
     let output = must("start a program", command.output());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {said}");
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-#[track_caller]
-fn must<T>(what: &str, result: std::io::Result<T>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => panic!("cannot {what}: {error}"),
-    }
 }

@@ -3,6 +3,7 @@
 
 use std::{
     fs::File,
+    hash::{BuildHasher, RandomState},
     io::Write,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -23,7 +24,7 @@ use muster_app::{
         watchlist::Watchlist,
     },
     caches,
-    config::{CacheSection, DatabaseConfig, RegistryConfig, WebhookConfig},
+    config::{CacheSection, DatabaseConfig, RedisSection, RegistryConfig, WebhookConfig},
     context::News,
     events::Event,
     follow,
@@ -35,7 +36,8 @@ use muster_app::{
 };
 use muster_cache::{
     Cache, CacheConfig,
-    limiter::{LimitConfig, Limiter, Network, network},
+    limiter::{LimitConfig, Limiter, Network, SharedLimiter, network},
+    redis::RedisLink,
 };
 use muster_http::{HostList, HttpState, Parts, config::RateLimitConfig, wire::SettingView};
 use muster_jobs::{ProgressListener, Registry, Runner};
@@ -44,7 +46,7 @@ use muster_net::Webhook;
 use muster_store::{FolderLock, Migrate, Store, StoreConfig};
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::config::{Config, Gathered, Setting};
+use crate::config::{Config, Gathered, Origin, Setting};
 
 /// What is running.
 pub(crate) struct Composed {
@@ -74,7 +76,8 @@ pub(crate) async fn compose(
     // Two servers with one identity would each take the other's projects for their own. The store holds a lock of its own
     // where it lies in the data folder; this one is for a store elsewhere.
     let node_lock = FolderLock::take(data_dir.join("node.lock"))?;
-    let cache = cache(&config.cache, &clock);
+    let link = redis_link(&config.redis, &settings, node)?;
+    let cache = cache(&config.cache, &clock, link.clone());
     let webhook = webhook(&config.webhook)?;
     let news = if webhook.is_some() { News::Delivered } else { News::Kept };
     let context = Context::new(store.clone(), cache, Arc::clone(&clock), Arc::new(chance), node, news);
@@ -106,7 +109,7 @@ pub(crate) async fn compose(
         stopped,
         hosts: HostList::new(listen.ip(), &config.server.allowed_hosts),
         trusted_proxies: networks("server.trusted_proxies", &config.server.trusted_proxies)?,
-        limiter: limiter(&config.ratelimit, &clock)?,
+        limiter: limiter(&config.ratelimit, &clock, link)?,
         request_timeout: Duration::from_secs(config.server.request_timeout_seconds.max(1)),
         max_body_bytes: config.server.max_body_bytes,
         settings: settings.iter().map(setting_view).collect(),
@@ -236,7 +239,21 @@ pub(crate) fn store_config(config: &DatabaseConfig, data_dir: &Path) -> StoreCon
     }
 }
 
-fn cache(section: &CacheSection, clock: &Arc<dyn Clock>) -> Cache {
+/// The link to Redis, if anything was said of one. It connects in the background.
+fn redis_link(
+    section: &RedisSection,
+    settings: &[Setting],
+    node: NodeId,
+) -> anyhow::Result<Option<RedisLink>> {
+    let is_set = |setting: &Setting| setting.section == "redis" && setting.origin != Origin::Default;
+    if !section.enabled || !settings.iter().any(is_set) {
+        return Ok(None);
+    }
+    let config = section.config(node.to_string(), env!("CARGO_PKG_VERSION").to_owned());
+    Ok(Some(RedisLink::start(config, any_number).context("redis.url is wrong")?))
+}
+
+fn cache(section: &CacheSection, clock: &Arc<dyn Clock>, link: Option<RedisLink>) -> Cache {
     const JITTER_PERCENT: u8 = 10;
     const EARLY_REFRESH_PERCENT: u8 = 85;
     const NEGATIVE_TTL: Duration = Duration::from_secs(10);
@@ -249,16 +266,28 @@ fn cache(section: &CacheSection, clock: &Arc<dyn Clock>) -> Cache {
         early_refresh_percent: EARLY_REFRESH_PERCENT,
         negative_ttl: NEGATIVE_TTL,
     };
-    let chance = || {
-        let mut bytes = [0; 8];
-        // As for ids: without the system's chance there is no jitter, which is no harm.
-        let _ = getrandom::fill(&mut bytes);
-        u64::from_le_bytes(bytes)
-    };
-    Cache::new(config, &caches::data_types(section), Arc::clone(clock), chance)
+    let (types, clock) = (caches::data_types(section), Arc::clone(clock));
+    match link {
+        Some(link) => Cache::shared(config, &types, clock, any_number, link, &caches::OWN_TAGS),
+        None => Cache::new(config, &types, clock, any_number),
+    }
 }
 
-fn limiter(config: &RateLimitConfig, clock: &Arc<dyn Clock>) -> anyhow::Result<Option<Limiter>> {
+/// Chance for jitter, and for the states of tags in Redis, which must not repeat themselves.
+fn any_number() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        // The standard library's chance for its tables, which it keeps for each thread.
+        Err(_) => RandomState::new().hash_one(Instant::now()),
+    }
+}
+
+fn limiter(
+    config: &RateLimitConfig,
+    clock: &Arc<dyn Clock>,
+    link: Option<RedisLink>,
+) -> anyhow::Result<Option<SharedLimiter>> {
     if !config.enabled {
         return Ok(None);
     }
@@ -268,7 +297,7 @@ fn limiter(config: &RateLimitConfig, clock: &Arc<dyn Clock>) -> anyhow::Result<O
         allowed: networks("ratelimit.allowed", &config.allowed)?,
         ..LimitConfig::default()
     };
-    Ok(Some(Limiter::new(limits, Arc::clone(clock))))
+    Ok(Some(SharedLimiter::new(Limiter::new(limits, Arc::clone(clock)), link)))
 }
 
 fn networks(key: &str, texts: &[String]) -> anyhow::Result<Vec<Network>> {

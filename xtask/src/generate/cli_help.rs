@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 /// The commands, in the order of the help.
-const COMMANDS: [&[&str]; 38] = [
+const COMMANDS: [&[&str]; 39] = [
     &[],
     &["scan"],
     &["show"],
@@ -20,6 +20,7 @@ const COMMANDS: [&[&str]; 38] = [
     &["cache", "stats"],
     &["cache", "clear"],
     &["cache", "warm"],
+    &["cache", "check"],
     &["watch"],
     &["watch", "add"],
     &["watch", "ls"],

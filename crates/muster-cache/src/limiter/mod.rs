@@ -6,6 +6,7 @@
 //! a client that only retries comes out of it.
 
 mod address;
+mod shared;
 mod table;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -14,7 +15,10 @@ use muster_model::{Clock, Timestamp};
 use xxhash_rust::xxh3::xxh3_128;
 
 pub use address::{Network, NetworkError, client_address, loopback, network};
+pub use shared::{Backend, SharedLimiter};
 use table::{Account, Table};
+
+use crate::redis::{Verdict, VerdictKind};
 
 /// What a tenth of a request costs is the smallest price.
 const TENTHS: u32 = 10;
@@ -178,13 +182,7 @@ impl Limiter {
             account.tame(now, rate.window, nanos(self.config.longest_ban));
             if account.banned_until > now {
                 counts.banned += 1;
-                let until = timestamp(account.banned_until);
-                return Decision {
-                    limit,
-                    remaining: 0,
-                    reset_at: seconds_up_at(account.banned_until.max(account.full_at)),
-                    outcome: Outcome::Banned { until },
-                };
+                return rate.banned(account);
             }
             let full_at = account.full_at.max(now) + rate.price(cost.tenths());
             let over = full_at - (now + rate.window);
@@ -199,6 +197,57 @@ impl Limiter {
             } else {
                 counts.limited += 1;
                 Outcome::Limited { retry_after: Duration::from_nanos(over.unsigned_abs()) }
+            };
+            rate.decision(account, now, outcome)
+        })
+    }
+
+    /// The decision for a client that is banned already, which takes nothing from it; counted.
+    pub(super) fn standing_ban(&self, client: ClientKey) -> Option<Decision> {
+        let (now, limit) = (self.now(), self.limit_of(client));
+        self.table.with_known(bucket_of(client), |account, counts| {
+            (account.banned_until > now).then(|| {
+                counts.banned += 1;
+                Rate::new(limit, self.config.window).banned(account)
+            })
+        })?
+    }
+
+    /// Takes over what was decided for all nodes, so that this one goes on from there when it is alone; counted.
+    pub(super) fn adopt(&self, client: ClientKey, verdict: &Verdict) -> Decision {
+        let now = self.now();
+        let here = |micros: i64| match micros {
+            0 => 0,
+            micros => now.saturating_add((micros - verdict.now).saturating_mul(1000)),
+        };
+        let rate = Rate::new(self.limit_of(client), self.config.window);
+        self.table.with(bucket_of(client), now, |account, counts| {
+            *account = Account {
+                full_at: here(verdict.full_at),
+                banned_until: here(verdict.banned_until),
+                struck_at: here(verdict.struck_at),
+                strikes: verdict.strikes,
+            };
+            let until = timestamp(account.banned_until);
+            let outcome = match verdict.kind {
+                VerdictKind::Allowed => {
+                    counts.allowed += 1;
+                    Outcome::Allowed
+                }
+                VerdictKind::Limited => {
+                    counts.limited += 1;
+                    let over = u64::try_from(verdict.over).unwrap_or_default();
+                    Outcome::Limited { retry_after: Duration::from_micros(over) }
+                }
+                VerdictKind::Banned => {
+                    counts.banned += 1;
+                    Outcome::Banned { until }
+                }
+                VerdictKind::BanBegun => {
+                    counts.banned += 1;
+                    counts.bans += 1;
+                    Outcome::Banned { until }
+                }
             };
             rate.decision(account, now, outcome)
         })
@@ -290,6 +339,15 @@ impl Rate {
         let price =
             i128::from(self.window) * i128::from(tenths) / (i128::from(self.limit) * i128::from(TENTHS));
         i64::try_from(price).unwrap_or(i64::MAX / 4)
+    }
+
+    fn banned(self, account: &Account) -> Decision {
+        Decision {
+            limit: self.limit,
+            remaining: 0,
+            reset_at: seconds_up_at(account.banned_until.max(account.full_at)),
+            outcome: Outcome::Banned { until: timestamp(account.banned_until) },
+        }
     }
 
     fn decision(self, account: &Account, now: i64, outcome: Outcome) -> Decision {

@@ -22,7 +22,7 @@ pub(super) struct Account {
 }
 
 /// An account with violations is remembered this long after the last, in nanoseconds: a day.
-const GRUDGE: i64 = 24 * 3600 * 1_000_000_000;
+pub(super) const GRUDGE: i64 = 24 * 3600 * 1_000_000_000;
 
 impl Account {
     /// Cuts off what only a clock that was set back can have brought about: nobody waits longer than the rules say.
@@ -66,17 +66,30 @@ impl Table {
         now: i64,
         work: impl FnOnce(&mut Account, &mut LimitStats) -> R,
     ) -> R {
-        let index = usize::try_from(self.hasher.hash_one(client) % SHARDS as u64).unwrap_or_default();
-        let mut shard = lock(&self.shards[index]);
-        let Shard { accounts, counts } = &mut *shard;
+        let Shard { accounts, counts } = &mut *self.shard(client);
         if accounts.len() >= self.most && !accounts.contains_key(&client) {
             make_room(accounts, counts, now);
         }
         work(accounts.entry(client).or_default(), counts)
     }
 
+    /// The same, if there is an account.
+    pub(super) fn with_known<R>(
+        &self,
+        client: ClientKey,
+        work: impl FnOnce(&Account, &mut LimitStats) -> R,
+    ) -> Option<R> {
+        let Shard { accounts, counts } = &mut *self.shard(client);
+        accounts.get(&client).map(|account| work(account, counts))
+    }
+
     pub(super) fn count(&self, work: impl FnOnce(&mut LimitStats)) {
         work(&mut lock(&self.shards[0]).counts);
+    }
+
+    fn shard(&self, client: ClientKey) -> MutexGuard<'_, Shard> {
+        let index = usize::try_from(self.hasher.hash_one(client) % SHARDS as u64).unwrap_or_default();
+        lock(&self.shards[index])
     }
 
     pub(super) fn sweep(&self, now: i64) {

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use muster_cache::{Cache, CacheConfig, DataType, DataTypeConfig, Found, LoadError};
+use muster_cache::{Cache, CacheConfig, DataType, DataTypeConfig, Found, LoadError, Sharing};
 use muster_model::Clock;
 use muster_testkit::FixedClock;
 
@@ -38,7 +38,8 @@ pub(crate) fn plain() -> CacheConfig {
 
 pub(crate) fn lab_with(config: CacheConfig, chance: impl Fn() -> u64 + Send + Sync + 'static) -> Lab {
     let clock = FixedClock::at("2026-01-31T12:00:00Z");
-    let kind = |name, stale, is_enabled| DataTypeConfig { name, ttl: TTL, stale, is_enabled };
+    let kind =
+        |name, stale, is_enabled| DataTypeConfig { name, ttl: TTL, stale, is_enabled, sharing: Sharing::All };
     let types = [kind("thing", STALE, true), kind("strict", Duration::ZERO, true), kind("off", STALE, false)];
     let cache = Cache::new(config, &types, Arc::new(clock.clone()), chance);
     let [thing, strict, off] = ["thing", "strict", "off"].map(|name| cache.data_type(name));

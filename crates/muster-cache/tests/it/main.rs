@@ -7,5 +7,6 @@ mod lab;
 mod limiter;
 mod negotiate;
 mod races;
+mod redis;
 mod statistics;
 mod warm;

@@ -16,7 +16,10 @@ use muster_app::{
     events::Event,
     services::portfolio,
 };
-use muster_cache::TypeStats;
+use muster_cache::{
+    CacheStats, TypeStats,
+    redis::{LinkState, SharedStats},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -175,6 +178,8 @@ struct CacheView {
     totals: TypeView,
     data_types: Vec<TypeView>,
     levels: Vec<LevelView>,
+    /// The second level, if Redis is configured.
+    shared: Option<SharedView>,
     /// Asked for most, the first the most.
     hottest: Vec<HotView>,
 }
@@ -184,8 +189,71 @@ struct CacheView {
 struct LevelView {
     name: &'static str,
     available: bool,
-    entries: u64,
-    bytes: u64,
+    /// Of the second level: all that lies in that Redis, if it says so.
+    entries: Option<u64>,
+    bytes: Option<u64>,
+}
+
+/// Redis as this node sees it; counters since start.
+#[derive(Debug, Serialize, ToSchema)]
+struct SharedView {
+    /// Where it is.
+    place: String,
+    /// `up`, `doubted` (an answer was late) or `down`.
+    state: &'static str,
+    /// Invalidations of other nodes arrive.
+    synced: bool,
+    /// Invalidations that it has not been told yet.
+    pending_invalidations: u64,
+    hits: u64,
+    misses: u64,
+    hit_ratio: Option<f64>,
+    writes: u64,
+    bytes_read: u64,
+    bytes_written: u64,
+    oversized: u64,
+    poisoned: u64,
+    foreign: u64,
+    awaited: u64,
+    commands: u64,
+    errors: u64,
+    timeouts: u64,
+    skipped: u64,
+    connects: u64,
+    messages_sent: u64,
+    messages_received: u64,
+    cut_off: u64,
+}
+
+impl SharedView {
+    #[expect(clippy::cast_precision_loss, reason = "a ratio of counters")]
+    fn new(stats: &SharedStats) -> Self {
+        let looks = stats.hits + stats.misses;
+        Self {
+            place: stats.place.clone(),
+            state: stats.state.as_str(),
+            synced: stats.is_synced,
+            pending_invalidations: stats.pending,
+            hits: stats.hits,
+            misses: stats.misses,
+            hit_ratio: (looks > 0).then(|| stats.hits as f64 / looks as f64),
+            writes: stats.writes,
+            bytes_read: stats.bytes_read,
+            bytes_written: stats.bytes_written,
+            oversized: stats.oversized,
+            poisoned: stats.poisoned,
+            foreign: stats.foreign,
+            awaited: stats.awaited,
+            commands: stats.commands,
+            errors: stats.errors,
+            timeouts: stats.timeouts,
+            skipped: stats.skipped,
+            connects: stats.connects,
+            messages_sent: stats.sent,
+            messages_received: stats.received,
+            cut_off: stats.cut_off,
+        }
+    }
 }
 
 /// One key and how often it was asked for.
@@ -201,6 +269,8 @@ struct TypeView {
     name: &'static str,
     hits: u64,
     misses: u64,
+    /// Misses that the second level answered.
+    shared_hits: u64,
     hit_ratio: Option<f64>,
     stale_served: u64,
     bypassed: u64,
@@ -228,6 +298,7 @@ impl TypeView {
             name: stats.name,
             hits: stats.hits,
             misses: stats.misses,
+            shared_hits: stats.shared_hits,
             hit_ratio: stats.hit_ratio(),
             stale_served: stats.stale_served,
             bypassed: stats.bypassed,
@@ -263,18 +334,30 @@ async fn admin_stats(State(state): State<HttpState>) -> impl IntoResponse {
         loads_running: counted.loads_running,
         last_invalidation: counted.last_invalidation,
         data_types: counted.types.iter().map(TypeView::new).collect(),
-        levels: vec![LevelView {
-            name: "l1",
-            available: true,
-            entries: counted.totals.entries,
-            bytes: counted.totals.bytes,
-        }],
+        levels: levels(&counted),
+        shared: counted.shared.as_ref().map(SharedView::new),
         totals: TypeView::new(&counted.totals),
         hottest: hottest
             .into_iter()
             .map(|hot| HotView { key: hot.key.to_string(), requests: hot.requests })
             .collect(),
     })
+}
+
+fn levels(counted: &CacheStats) -> Vec<LevelView> {
+    let first = LevelView {
+        name: "l1",
+        available: true,
+        entries: Some(counted.totals.entries),
+        bytes: Some(counted.totals.bytes),
+    };
+    let second = counted.shared.as_ref().map(|shared| LevelView {
+        name: "l2",
+        available: shared.state == LinkState::Up,
+        entries: shared.server_keys,
+        bytes: shared.used_memory,
+    });
+    [first].into_iter().chain(second).collect()
 }
 
 #[derive(Debug, Deserialize)]

@@ -10,6 +10,7 @@ use axum::{
     routing::get,
 };
 use muster_app::actions::registry::RegistryStatus;
+use muster_cache::redis::{LinkState, SharedStats};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -75,6 +76,9 @@ async fn health(State(state): State<HttpState>) -> impl IntoResponse {
     };
     parts.insert("database", database);
     parts.insert("cache", PartView::ok());
+    if let Some(shared) = state.context.cache.shared_stats() {
+        parts.insert("redis", redis(&shared));
+    }
     let watch = state.context.known.health();
     parts.insert("watching", watch.degraded.clone().map_or_else(PartView::ok, PartView::degraded));
     let roots = match watch.roots_away.as_slice() {
@@ -101,6 +105,24 @@ async fn health(State(state): State<HttpState>) -> impl IntoResponse {
         uptime_seconds: state.started.elapsed().as_secs(),
         parts,
     })
+}
+
+/// Never `down`: muster works without it.
+fn redis(shared: &SharedStats) -> PartView {
+    let place = &shared.place;
+    let message = match (shared.state, shared.is_synced) {
+        (LinkState::Up, true) => return PartView::ok(),
+        (LinkState::Up, false) => format!(
+            "{place} answers, but invalidations of other nodes do not arrive; nothing cached older than 15 s is served"
+        ),
+        (LinkState::Doubted, _) => {
+            format!("{place} answers late; it is asked again when it gives a sign of life")
+        }
+        (LinkState::Down, _) => format!(
+            "{place} cannot be reached; this node caches and limits for itself, and connects again by itself"
+        ),
+    };
+    PartView::degraded(message)
 }
 
 fn registry(state: &HttpState) -> PartView {

@@ -5,6 +5,7 @@ mod actions;
 mod admin;
 mod alerts;
 mod cache;
+mod cache_check;
 mod catalogue;
 mod docs;
 mod events;
@@ -100,6 +101,7 @@ fn documented() -> OpenApiRouter<HttpState> {
         .nest("/api/v1", admin::routes())
         .nest("/api/v1", registry::routes())
         .nest("/api/v1", cache::admin_routes())
+        .nest("/api/v1", cache_check::routes())
         .nest("/api/v1", events::routes())
         .nest("/api/v1", fetch::routes())
         .nest("/api/v1", health::routes())

@@ -36,7 +36,7 @@ use muster_app::{
 };
 use muster_cache::{
     Cache, CacheConfig,
-    limiter::{LimitConfig, Limiter, Network, loopback, network},
+    limiter::{LimitConfig, Limiter, Network, SharedLimiter, loopback, network},
 };
 use muster_http::{HostList, HttpCounters, HttpState, Parts};
 use muster_model::{Clock, NodeId, Timestamp};
@@ -179,7 +179,7 @@ impl Setup {
             stopped: stopped.clone(),
             hosts: HostList::new(address.ip(), &self.allowed_hosts),
             trusted_proxies: self.trusted_proxies.clone(),
-            limiter: Some(Limiter::new(limits, clock)),
+            limiter: Some(SharedLimiter::new(Limiter::new(limits, clock), None)),
             request_timeout: self.request_timeout,
             max_body_bytes: self.max_body_bytes,
             settings: Vec::new(),

@@ -5,4 +5,5 @@
 mod canaries;
 mod lab;
 mod postgres;
+mod redis;
 mod zoo;

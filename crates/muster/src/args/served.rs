@@ -22,6 +22,11 @@ pub(crate) enum CacheCommand {
     },
     /// Work out the answers that are asked for most
     Warm,
+    /// Prove that an invalidation reaches every node; fails if one does not hear it
+    Check {
+        #[command(flatten)]
+        output: OutputArgs,
+    },
 }
 
 #[derive(Debug, Subcommand)]

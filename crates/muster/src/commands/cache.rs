@@ -35,8 +35,39 @@ pub(crate) fn run(
             let answer = runtime.block_on(server.post("/api/v1/portfolio/cache/warm", &[]))?;
             output::line(&format!("{} answers are at hand", answer["loaded"]))?;
         }
+        CacheCommand::Check { output } => {
+            let report = runtime.block_on(server.get("/api/v1/admin/cache/check", &[]))?;
+            show_check(&report, output.format())?;
+            // Without Redis there is nothing to prove.
+            return Ok(if report["complete"] == false { Exit::Failed } else { Exit::Fine });
+        }
     }
     Ok(Exit::Fine)
+}
+
+fn show_check(report: &Value, format: Format) -> anyhow::Result<()> {
+    let nodes = || report["nodes"].as_array().into_iter().flatten();
+    match format {
+        Format::Json => return output::json(report),
+        Format::Jsonl => return output::jsonl(nodes()),
+        Format::Table => output::line(report["message"].as_str().unwrap_or_default())?,
+        Format::Csv | Format::Md => {}
+    }
+    if nodes().next().is_none() {
+        return Ok(());
+    }
+    let mut table = Table::new(vec![
+        Column::new("node", Align::Left),
+        Column::new("answered", Align::Left),
+        Column::new("milliseconds", Align::Right),
+    ]);
+    for node in nodes() {
+        let time = node["milliseconds"].as_f64().map_or_else(|| "-".to_owned(), |time| format!("{time:.1}"));
+        let answered = if node["answered"] == true { "yes" } else { "no" };
+        let name = node["name"].as_str().unwrap_or_default();
+        table.row(vec![output::cell(name).bold(), output::cell(answered), output::cell(&time)]);
+    }
+    table.print(format)
 }
 
 fn show(stats: &Value, format: Format) -> anyhow::Result<()> {

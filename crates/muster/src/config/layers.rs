@@ -11,13 +11,23 @@ use toml::{Spanned, Table, Value, de::DeTable, de::DeValue};
 const ENVIRONMENT_PREFIX: &str = "MUSTER__";
 
 /// Names that other programs use too, and whose key they are. The name with the prefix wins.
-const PLAIN_NAMES: [(&str, &str, &str); 6] = [
+const PLAIN_NAMES: [(&str, &str, &str); 16] = [
     ("DATABASE_URL", "database", "url"),
     ("GIT_CLONE_DIR", "mirror", "folder"),
     ("RATELIMIT_ENABLED", "ratelimit", "enabled"),
     ("RATELIMIT_REQUESTS", "ratelimit", "requests"),
     ("RATELIMIT_WINDOW", "ratelimit", "window_seconds"),
     ("CACHE_TTL_FACETS", "cache", "ttl_facets"),
+    ("REDIS_CONNECT_TIMEOUT", "redis", "connect_timeout_seconds"),
+    ("REDIS_DB", "redis", "db"),
+    ("REDIS_ENABLED", "redis", "enabled"),
+    ("REDIS_HOST", "redis", "host"),
+    ("REDIS_MAX_CONNECTIONS", "redis", "max_connections"),
+    ("REDIS_PASSWORD", "redis", "password"),
+    ("REDIS_PORT", "redis", "port"),
+    ("REDIS_SOCKET_TIMEOUT", "redis", "socket_timeout_seconds"),
+    ("REDIS_URL", "redis", "url"),
+    ("REDIS_USERNAME", "redis", "username"),
 ];
 
 /// Who set a value.
@@ -59,7 +69,7 @@ impl Setting {
                 let origin = text.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
                 Value::String(format!("{}/…", without_passwords(&origin)))
             }
-            Value::String(text) if self.key == "secret" && !text.is_empty() => {
+            Value::String(text) if matches!(self.key.as_str(), "secret" | "password") && !text.is_empty() => {
                 Value::String("***".to_owned())
             }
             Value::String(text) => Value::String(without_passwords(text)),
@@ -217,6 +227,9 @@ fn set_variable(
         Some(Value::Integer(_)) => {
             Value::Integer(text.parse().map_err(|_| format!("${name}: '{text}' is no whole number"))?)
         }
+        Some(Value::Float(_)) => {
+            Value::Float(text.parse().map_err(|_| format!("${name}: '{text}' is no number"))?)
+        }
         Some(Value::Array(_)) => Value::Array(
             text.split(',')
                 .map(str::trim)
@@ -241,6 +254,11 @@ fn set(
         let keys = settings.keys().filter(|(known, _)| known == section).map(|(_, key)| key.as_str());
         return Err(format!("there is no key '{key}' in [{section}]{}", suggestion(key, keys)));
     };
+    let whole = value.as_integer().and_then(|whole| i32::try_from(whole).ok()).map(f64::from);
+    let value = match (&setting.value, whole) {
+        (Value::Float(_), Some(whole)) => &Value::Float(whole),
+        _ => value,
+    };
     if setting.value.type_str() != value.type_str() {
         return Err(format!("'{key}' must be {}, not {}", a(setting.value.type_str()), a(value.type_str())));
     }
@@ -249,8 +267,8 @@ fn set(
     {
         return Err(format!("'{key}' holds text, not {}", a(wrong.type_str())));
     }
-    if let Value::Integer(number) = value
-        && *number < 0
+    if value.as_integer().is_some_and(|number| number < 0)
+        || value.as_float().is_some_and(|number| !(0.0..f64::INFINITY).contains(&number))
     {
         return Err(format!("'{key}' must not be negative"));
     }
@@ -264,6 +282,7 @@ fn a(type_name: &str) -> String {
         "string" => "text".to_owned(),
         "boolean" => "true or false".to_owned(),
         "integer" => "a whole number".to_owned(),
+        "float" => "a number".to_owned(),
         "array" => "a list".to_owned(),
         other => format!("a {other}"),
     }

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use muster_app::config::{
     ActionsConfig, BackfillConfig, CacheSection, DatabaseConfig, JobsConfig, MirrorConfig, PortfolioConfig,
-    RegistryConfig, ScanConfig, WatchConfig, WatchlistConfig, WebhookConfig,
+    RedisSection, RegistryConfig, ScanConfig, WatchConfig, WatchlistConfig, WebhookConfig,
 };
 use muster_http::config::{RateLimitConfig, ServerConfig};
 use serde::Deserialize;
 
-pub(crate) use layers::{ConfigError, Setting};
+pub(crate) use layers::{ConfigError, Origin, Setting};
 
 /// Every setting with its default and its meaning.
 pub(crate) const DEFAULTS: &str = include_str!("../../../../muster.default.toml");
@@ -28,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) ratelimit: RateLimitConfig,
     pub(crate) watch: WatchConfig,
     pub(crate) cache: CacheSection,
+    pub(crate) redis: RedisSection,
     pub(crate) database: DatabaseConfig,
     pub(crate) registry: RegistryConfig,
     pub(crate) actions: ActionsConfig,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Origin, merge};
+use super::{Origin, Setting, merge};
 
 const DEFAULTS: &str = "[scan]\nmax_depth = 8\n[portfolio]\nroots = []\nmonetization = false\n";
 
@@ -64,6 +64,30 @@ fn the_shipped_defaults_are_complete() {
     assert!(settings.iter().all(|setting| setting.origin == Origin::Default));
     super::deserialize::<super::super::Config>(&settings)
         .expect("every key has its place in a section's struct");
+}
+
+#[test]
+fn numbers_with_a_point_may_be_whole_and_a_password_is_not_shown() {
+    let defaults = "[redis]\nsocket_timeout_seconds = 0.5\npassword = \"\"\nurl = \"\"\n";
+    let check = |variables: &[(&str, &str)]| {
+        let variables = variables.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        merge(defaults, Some((Path::new("m.toml"), "[redis]\nsocket_timeout_seconds = 2\n")), variables)
+    };
+    let shown = |settings: &[Setting]| {
+        let line = |setting: &Setting| format!("{} = {}", setting.key, setting.shown_value());
+        settings.iter().map(line).collect::<Vec<_>>().join("\n")
+    };
+    let settings = check(&[("REDIS_PASSWORD", "secret"), ("REDIS_URL", "redis://u:secret@host/1")]);
+    insta::assert_snapshot!(shown(&settings.expect("valid")), @r#"
+    password = "***"
+    socket_timeout_seconds = 2.0
+    url = "redis://***@host/1"
+    "#);
+    let settings = check(&[("REDIS_SOCKET_TIMEOUT", "1.25")]).expect("valid");
+    assert_eq!(settings[1].value, toml::Value::Float(1.25));
+    for wrong in ["-1", "nan", "soon"] {
+        check(&[("REDIS_SOCKET_TIMEOUT", wrong)]).unwrap_err();
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod admin;
 mod endings;
 mod fetch;
 mod machine;
+mod redis;
 mod registry;
 mod service;
 mod watchlist;

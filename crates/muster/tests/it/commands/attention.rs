@@ -163,7 +163,7 @@ fn the_list_is_over_the_configured_roots_wherever_one_stands() {
     let lab = Lab::new();
     cloned(&lab, "shop/dirty").write("README.md", "changed\n");
     cloned(&lab, "elsewhere");
-    let config = format!("[portfolio]\nroots = [\"{}\"]\n", lab.root().join("work").display());
+    let config = format!("[portfolio]\nroots = [\"{}\"]\n", lab.root().join("shop").display());
     lab.open(lab.home()).write(".config/muster/muster.toml", &config);
     let output = finish(muster(&lab).current_dir(lab.root().join("elsewhere")));
     assert!(

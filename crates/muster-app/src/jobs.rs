@@ -20,7 +20,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use muster_git::mirror::{MirrorError, Mirrors};
 use muster_jobs::{Job, QueueConfig, Registry, RunnerConfig};
-use muster_model::Timestamp;
+use muster_model::{Timestamp, repository::DEEPEN};
 use muster_net::Webhook;
 use muster_store::{Priority, job::Retention};
 
@@ -110,8 +110,10 @@ pub fn runner_config(config: &JobsConfig, grace: Duration) -> RunnerConfig {
                 ..QueueConfig::new(REPOSITORY_SETUP, number(config.network))
             },
             QueueConfig::new(COMMIT_BACKFILL, number(config.analysis)),
+            QueueConfig::new(DEEPEN, 1),
             QueueConfig {
-                group_limit: Some(number(config.per_host)),
+                // One place is always left for another host: a fetch of minutes from this one keeps nobody waiting.
+                group_limit: Some(number(config.per_host.min(config.network.saturating_sub(1)))),
                 ..QueueConfig::new(QUEUE_METADATA_REFRESH, number(config.network))
             },
             QueueConfig::new(QUEUE_NOTIFY, number(config.network)),

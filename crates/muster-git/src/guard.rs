@@ -122,6 +122,10 @@ fn check_alternates(objects: &Path, boundary: &Boundary) -> Result<Vec<PathBuf>,
         looked_at += 1;
         let Some(bytes) = read_small(&folder.join("info/alternates"), MAX_CONFIG_BYTES)? else { continue };
         for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty() && line[0] != b'#') {
+            if line[0] == b'"' {
+                // Git reads such a line in its own way; nobody writes one by hand.
+                return Err(leads_out(&folder.join("info/alternates")));
+            }
             let target = folder.join(OsStr::from_bytes(line));
             // A folder that is gone is missing objects, which reading will notice.
             if !target.exists() {

@@ -173,6 +173,8 @@ pub struct WholeHistory {
     pub last_at: Option<Timestamp>,
     /// Who wrote them, each spelling apart.
     pub authors: Vec<AuthorCount>,
+    /// HEAD names a branch.
+    pub has_default_branch: bool,
     /// Branches but the default one.
     pub branches: Vec<RefTip>,
     /// Tags.

@@ -69,6 +69,9 @@ pub enum RemoteUrlError {
     /// Contains a line break or another control character.
     #[error("the address contains a control character")]
     ControlCharacter,
+    /// Longer than any server takes, and than an index holds.
+    #[error("the address is longer than {MOST_BYTES} bytes")]
+    TooLong,
     /// A transport that names a program or that we do not speak.
     #[error("the transport '{0}' is not supported; use https, ssh, http, git or a path")]
     UnsupportedScheme(String),
@@ -83,12 +86,18 @@ pub enum RemoteUrlError {
     NoPath,
 }
 
+/// Bytes of an address, credentials included.
+const MOST_BYTES: usize = 2000;
+
 impl RemoteUrl {
     /// Parses any spelling that git accepts, except transports that run a program (`ext::`, `fd::`).
     pub fn parse(text: &str) -> Result<Self, RemoteUrlError> {
         let text = text.trim();
         if text.is_empty() {
             return Err(RemoteUrlError::Empty);
+        }
+        if text.len() > MOST_BYTES {
+            return Err(RemoteUrlError::TooLong);
         }
         if text.starts_with('-') {
             return Err(RemoteUrlError::LooksLikeOption);

@@ -83,6 +83,21 @@ pub struct Step {
     pub state: StepState,
     /// Why it failed, or what it waits for after a failure.
     pub error: Option<String>,
+    /// When it was given up, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<Timestamp>,
+}
+
+impl Step {
+    /// One whose turn has not come.
+    pub fn waiting(name: &str) -> Self {
+        Self { name: name.to_owned(), state: StepState::Waiting, error: None, failed_at: None }
+    }
+
+    /// An entry is not ready without it.
+    pub fn is_essential(&self) -> bool {
+        self.name != DEEPEN
+    }
 }
 
 /// What was seen of a remote's references without a clone.

@@ -1,5 +1,5 @@
-//! What was derived of a repository's history, as one document, and what its whole history says, as another. What stands in it is the business of whoever derives
-//! it; a document of another format counts as not there, and is derived anew.
+//! What was derived of a repository's history, as one document, and what its whole history says, as another. What stands
+//! in them is the business of whoever derives them; a document of another format counts as not there, and is derived anew.
 
 use muster_model::{RepoId, Timestamp};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, sea_query::OnConflict};
@@ -30,12 +30,12 @@ impl Store {
 }
 
 impl Store {
-    /// What the whole history says; `None` if it was not learned yet.
+    /// What the whole history says; `None` if it was not learned yet, or is written as another muster writes it.
     pub async fn history_all_time<T: DeserializeOwned>(&self, id: RepoId) -> Result<Option<T>, StoreError> {
         self.read(async {
             let row = history::Entity::find_by_id(id.to_string()).one(self.reader()).await?;
             let document = row.and_then(|row| row.all_time);
-            document.map(|document| text::from_json(&document)).transpose()
+            Ok(document.and_then(|document| text::from_json(&document).ok()))
         })
         .await
     }

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use muster_model::{Timestamp, UnknownReason};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, Iterable, QueryFilter, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, Iterable, QueryFilter, QuerySelect,
+    sea_query::OnConflict,
 };
 
 use crate::{entity::remote_heads, error::StoreError, store::Store, text, tx::Tx};
@@ -62,6 +63,15 @@ impl Store {
 }
 
 impl Tx {
+    /// What is known of this address; on PostgreSQL nobody else changes it until this ends.
+    pub async fn remote_heads(&mut self, url: &str) -> Result<Option<RemoteHeads>, StoreError> {
+        let found = async {
+            let query = remote_heads::Entity::find_by_id(url.to_owned()).lock_exclusive();
+            query.one(self.connection()).await?.map(from_row).transpose()
+        };
+        found.await.map_err(|error: DbErr| self.fail(error))
+    }
+
     /// Puts these in the place of what was known of the same address. Records no change.
     pub async fn remote_heads_put(&mut self, known: &RemoteHeads) -> Result<(), StoreError> {
         let row = to_row(known).map_err(|error| self.fail(error))?;

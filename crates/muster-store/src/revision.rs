@@ -11,7 +11,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, Iterable, QueryFilter, QueryOrder,
     QuerySelect, Statement,
-    sea_query::{Expr, OnConflict},
+    sea_query::{Expr, OnConflict, SimpleExpr},
 };
 
 use crate::{entity::revision, error::StoreError, store::Store, text, tx::Tx};
@@ -20,9 +20,9 @@ use crate::{entity::revision, error::StoreError, store::Store, text, tx::Tx};
 const ROWS: usize = 1000;
 /// Rows that are read at once; their messages may have 64 KiB each.
 const PAGE: u64 = 500;
-/// Commits, and files they changed, that are read at once. A file takes some hundred bytes.
+/// Commits, and bytes of what they did to files, that are read at once.
 const MOST_COMMITS: usize = 1000;
-const MOST_FILES: i64 = 20_000;
+const MOST_BYTES: i64 = 4 << 20;
 
 /// A place between the commits of a repository, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,15 +77,16 @@ impl Store {
         // What a page weighs is known before any of it is loaded.
         let weights = revision::Entity::find()
             .select_only()
-            .columns([Column::Id, Column::FilesChanged])
+            .column(Column::Id)
+            .expr_as(weight(), "weight")
             .filter(these)
             .order_by_desc(Column::CommittedAt)
             .order_by_desc(Column::Id)
             .limit(limit + 1)
-            .into_tuple::<(String, Option<i64>)>();
+            .into_tuple::<(String, i64)>();
         self.read(async {
             let mut ids = weights.all(self.reader()).await?;
-            let fits = bearable(ids.iter().map(|(_, files)| *files))
+            let fits = bearable(ids.iter().map(|(_, weight)| *weight))
                 .min(usize::try_from(limit).unwrap_or(usize::MAX));
             let is_more = ids.len() > fits;
             ids.truncate(fits);
@@ -139,8 +140,17 @@ impl Store {
         commits: &[&Commit],
     ) -> Result<(usize, HashMap<String, Vec<FileChange>>), StoreError> {
         use revision::Column;
-        let files = |commit: &&Commit| commit.size.map(|size| i64::try_from(size.files).unwrap_or(i64::MAX));
-        let count = bearable(commits.iter().map(files)).min(commits.len());
+        let ids = || commits.iter().take(MOST_COMMITS).map(|commit| commit.id.as_str());
+        let of_these = Condition::all().add(Column::Repository.eq(repository)).add(Column::Id.is_in(ids()));
+        let weights = revision::Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .expr_as(weight(), "weight")
+            .filter(of_these)
+            .into_tuple::<(String, i64)>();
+        let weights: HashMap<String, i64> =
+            self.read(async { Ok(weights.all(self.reader()).await?.into_iter().collect()) }).await?;
+        let count = bearable(ids().map(|id| weights.get(id).copied().unwrap_or(0))).min(commits.len());
         let query = revision::Entity::find()
             .select_only()
             .columns([Column::Id, Column::Files])
@@ -274,14 +284,19 @@ impl Tx {
     }
 }
 
-/// How many from the first on are read at once, given the number of files that each changed; at least one.
-fn bearable(files: impl Iterator<Item = Option<i64>>) -> usize {
+/// Bytes of what a commit did to files, without loading them.
+fn weight() -> SimpleExpr {
+    Expr::cust("CAST(OCTET_LENGTH(files) AS BIGINT)")
+}
+
+/// How many from the first on are read at once, given the weight of each; at least one.
+fn bearable(weights: impl Iterator<Item = i64>) -> usize {
     let mut sum = 0_i64;
-    let weighed = files.map(|files| {
-        sum = sum.saturating_add(files.unwrap_or(0));
+    let summed = weights.map(|weight| {
+        sum = sum.saturating_add(weight);
         sum
     });
-    weighed.take(MOST_COMMITS).take_while(|&sum| sum <= MOST_FILES).count().max(1)
+    summed.take(MOST_COMMITS).take_while(|&sum| sum <= MOST_BYTES).count().max(1)
 }
 
 fn to_row(repository: i64, commit: &Commit) -> Result<revision::ActiveModel, DbErr> {

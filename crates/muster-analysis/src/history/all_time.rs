@@ -41,7 +41,7 @@ pub fn all_time(whole: &WholeHistory, digest: &str, as_of: Timestamp) -> AllTime
         bus_factor: bus_factor(&people),
         tags: whole.tags.len() as u64,
         newest_tags,
-        branches: whole.branches.len() as u64 + 1,
+        branches: whole.branches.len() as u64 + u64::from(whole.has_default_branch),
         stale_branches,
         stalest: stale,
     }

@@ -46,7 +46,7 @@ impl ChurnCount {
             return;
         }
         if self.is_full() {
-            self.is_cut = true;
+            self.leave_out_older();
             return;
         }
         let at = commit.committer.at;
@@ -77,6 +77,11 @@ impl ChurnCount {
     /// No older commit is counted any more.
     pub fn is_full(&self) -> bool {
         self.files.len() >= MOST_COUNTED || self.path_bytes >= MOST_PATHS
+    }
+
+    /// There are older commits, and they are not counted.
+    pub fn leave_out_older(&mut self) {
+        self.is_cut = true;
     }
 
     fn means(&mut self, path: &str, file: usize) {

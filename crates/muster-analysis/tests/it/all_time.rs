@@ -49,13 +49,14 @@ fn people_and_the_bus_factor_are_those_of_the_commits() {
         assert_eq!(all.bus_factor, few.bus_factor);
     }
     let nothing = all_time(&WholeHistory::default(), "d", now());
-    assert_eq!((nothing.people, nothing.bus_factor, nothing.branches), (0, None, 1));
+    assert_eq!((nothing.people, nothing.bus_factor, nothing.branches), (0, None, 0));
 }
 
 #[test]
 fn branches_are_stale_after_three_months_and_tags_come_newest_first() {
     let tip = |name: &str, days: Option<i64>| RefTip { name: name.into(), at: days.map(days_ago) };
     let whole = WholeHistory {
+        has_default_branch: true,
         branches: vec![tip("new", Some(90)), tip("b", Some(400)), tip("a", Some(91)), tip("c", Some(400))],
         tags: vec![tip("v1", Some(9)), tip("tree", None), tip("v3", Some(1)), tip("v2", Some(9))],
         ..WholeHistory::default()

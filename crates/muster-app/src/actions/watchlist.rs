@@ -20,7 +20,7 @@ use crate::{
     context::Context,
     error::AppError,
     jobs::{
-        entry::{begin_again, told},
+        entry::{begin_anew, told},
         requests::{self, Urgency},
     },
     remote_policy::RemotePolicy,
@@ -158,7 +158,7 @@ impl Watchlist {
         let gone = || AppError::NotFound { query: name.to_owned() };
         let mut repository = tx.repository(id).await?.ok_or_else(gone)?;
         change(&mut repository)?;
-        begin_again(&mut repository, context.clock.now());
+        begin_anew(&mut repository, context.clock.now());
         tx.repository_put(&repository).await?;
         told(&mut tx, &repository, "repository.processing");
         self.note(&mut tx, SOMEBODY, what, &repository, Value::Null).await?;

@@ -9,6 +9,7 @@ use muster_git::mirror::{self, Listing, Mirror};
 use muster_jobs::{Job, JobFailure, JobRun};
 use muster_model::{
     Commit, Repository,
+    commit::FileChange,
     job::JobRecord,
     repository::{Backfilled, Processing},
 };
@@ -27,9 +28,11 @@ use super::{
 
 /// Batches that wait to be stored.
 const WAITING: usize = 8;
-/// Files that the commits of one run list together; older commits beyond have their sizes alone. A thousand ordinary
-/// commits list some thousands; what is made to fill a disk could list twenty million.
-const MOST_LISTED: usize = 1_000_000;
+/// Bytes of the files that the commits of one run list together; older commits beyond have their sizes alone. A thousand
+/// ordinary commits list some thousand files; what is made to fill a disk could list twenty million.
+const MOST_LISTED: usize = 128 << 20;
+/// Bytes that a file takes besides its path.
+const FILE_BYTES: usize = 64;
 /// Processes that read one history.
 const PROCESSES: NonZeroUsize = NonZeroUsize::new(2).expect("not 0");
 
@@ -126,7 +129,9 @@ impl CommitBackfill {
             let (mut done, mut listed) = (0, 0);
             while let Some(mut batch) = batches.recv().await {
                 for commit in &mut batch {
-                    listed += commit.files.len();
+                    let path_bytes =
+                        |file: &FileChange| file.path.len() + file.from.as_ref().map_or(0, String::len);
+                    listed += commit.files.iter().map(|file| FILE_BYTES + path_bytes(file)).sum::<usize>();
                     if listed > MOST_LISTED {
                         commit.files = Vec::new();
                     }

@@ -1,6 +1,5 @@
 //! Learns what only the whole history can tell: how old a repository is, who made it, its tags, and the branches that
-//! nobody works on any more. Comes when everything else is there and waits behind whatever else is to be done on the same
-//! host; an entry is ready without it, and if it fails, it alone has failed.
+//! nobody works on any more. Comes when everything else is there, one at a time, so that nothing else waits for it; an entry is ready without it, and if it fails, it alone has failed.
 
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use jiff::SignedDuration;
 use muster_analysis::history::{RULE_VERSION, all_time};
 use muster_jobs::{Job, JobFailure, JobRun};
 use muster_model::{
-    Repository,
+    Repository, Timestamp,
     history::AllTime,
     job::JobRecord,
     repository::{DEEPEN, Level, RefFacts, StepState},
@@ -21,7 +20,7 @@ use crate::{blocking::blocking, context::Context};
 use super::{
     entry::{self, told},
     remote::{Remotes, ref_facts},
-    requests::{self, REPOSITORY_SETUP},
+    requests,
 };
 
 /// Not more often than once a day: each time the other side is asked for what is new on all branches.
@@ -41,7 +40,7 @@ impl Job for Deepen {
     }
 
     fn queue(&self) -> &'static str {
-        REPOSITORY_SETUP
+        DEEPEN
     }
 
     fn time_limit(&self) -> Duration {
@@ -72,7 +71,7 @@ impl Deepen {
         if repository.level != Level::Full {
             return Ok(());
         }
-        let begin = |it: &mut Repository| entry::set_deepening(it, StepState::Running, None);
+        let begin = |it: &mut Repository| entry::set_deepening(it, StepState::Running);
         entry::change(context, run, repository.id, begin).await?;
         let (source, refs) = self.remotes.look(run, &repository).await?;
         let digest = ref_facts(&refs).digest;
@@ -90,7 +89,7 @@ impl Deepen {
         if let Some(known) = known {
             tx.history_put_all_time(repository.id, &known).await?;
         }
-        entry::set_deepening(&mut repository, StepState::Done, None);
+        entry::set_deepening(&mut repository, StepState::Done);
         repository.updated_at = context.clock.now();
         tx.repository_put(&repository).await?;
         told(&mut tx, &repository, "repository.changed");
@@ -109,16 +108,27 @@ pub(super) async fn wanted(
     if repository.level != Level::Full || refs.head.is_none() {
         return Ok(None);
     }
-    let is_open =
-        repository.steps.iter().any(|step| !entry::is_essential(step) && step.state != StepState::Done);
+    let step = repository.steps.iter().find(|step| !step.is_essential());
+    // Entries of an older muster have no such step.
+    let state = step.map_or(StepState::Waiting, |step| step.state);
+    let failed_at = step.and_then(|step| step.failed_at);
+    let now = context.clock.now();
+    let age = |at: Timestamp| now.duration_since(at);
+    match state {
+        // It looks at the remote itself.
+        StepState::Running => return Ok(None),
+        // What is too large today is so tomorrow.
+        StepState::Failed if failed_at.is_some_and(|at| age(at) < LATEST) => return Ok(None),
+        StepState::Waiting | StepState::Failed | StepState::Done => {}
+    }
     let known: Option<AllTime> = context.store.history_all_time(repository.id).await?;
     let run_at = match known {
-        Some(known) if known.rule_version == RULE_VERSION && !is_open => {
-            let age = context.clock.now().duration_since(known.as_of);
-            if known.digest == refs.digest && age < LATEST {
+        Some(known) if known.rule_version == RULE_VERSION => {
+            let is_good = known.digest == refs.digest && age(known.as_of) < LATEST;
+            if is_good && state == StepState::Done {
                 return Ok(None);
             }
-            known.as_of.checked_add(SOONEST).ok()
+            known.as_of.checked_add(SOONEST).ok().filter(|_| state == StepState::Done)
         }
         _ => None,
     };

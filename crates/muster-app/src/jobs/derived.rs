@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 use jiff::SignedDuration;
 use muster_analysis::history::{self, Churn, ChurnCount, RULE_VERSION};
 use muster_jobs::{JobFailure, JobRun};
-use muster_model::{Commit, RepoId, Repository, history::HistoryFacts};
+use muster_model::{Commit, Repository, history::HistoryFacts};
 use muster_store::{Priority, StoreError};
 
 use crate::{blocking::blocking, context::Context, error::AppError};
@@ -55,12 +55,16 @@ pub(super) async fn aged(
 pub(super) async fn put(
     context: &Context,
     run: &JobRun,
-    id: RepoId,
+    seen: &Repository,
     facts: &HistoryFacts,
 ) -> Result<(), JobFailure> {
     let mut tx = run.begin(Priority::Background).await?;
-    let Some(mut repository) = tx.repository(id).await? else { return Ok(()) };
-    tx.history_put(id, facts.as_of, facts).await?;
+    let Some(mut repository) = tx.repository(seen.id).await? else { return Ok(()) };
+    if repository.backfilled != seen.backfilled {
+        // Other commits were stored meanwhile, with what follows from them.
+        return Ok(());
+    }
+    tx.history_put(seen.id, facts.as_of, facts).await?;
     let before = repository.clone();
     show(&mut repository, facts);
     if repository != before {
@@ -97,7 +101,11 @@ async fn churn(
     let ordered: Vec<&Commit> = order.iter().map(|&place| &commits[place]).collect();
     let mut count = ChurnCount::default();
     let mut rest = ordered.as_slice();
-    while !rest.is_empty() && !count.is_full() {
+    while !rest.is_empty() {
+        if count.is_full() {
+            count.leave_out_older();
+            break;
+        }
         let (loaded, files) = context.store.commits_files(repository, rest).await?;
         let (page, others) = rest.split_at(loaded);
         for commit in page {

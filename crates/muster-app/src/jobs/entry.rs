@@ -24,15 +24,14 @@ pub(crate) fn steps(level: Level) -> Vec<Step> {
         Level::History => &["refs", "clone", "commits"],
         Level::Full => &["refs", "clone", "commits", DEEPEN],
     };
-    let step = |name: &&str| Step { name: (*name).to_owned(), state: StepState::Waiting, error: None };
-    names.iter().map(step).collect()
+    names.iter().map(|name| Step::waiting(name)).collect()
 }
 
 /// Puts an entry back to its first step. What is known of it stays.
 pub(crate) fn begin_again(repository: &mut Repository, now: Timestamp) {
     let deepened = repository.steps.iter().find(|step| step.name == DEEPEN).cloned();
     repository.steps = steps(repository.level);
-    // It is begun again only if there is something to learn.
+    // It is begun again only if there is something to learn, and not at each look once it was given up.
     if let (Some(before), Some(step)) =
         (deepened, repository.steps.iter_mut().find(|step| step.name == DEEPEN))
     {
@@ -47,6 +46,14 @@ pub(crate) fn begin_again(repository: &mut Repository, now: Timestamp) {
             repository.processing = Processing::Processing;
             repository.processing_completed_at = None;
         }
+    }
+}
+
+/// The same because a person asked: also what was given up is tried again.
+pub(crate) fn begin_anew(repository: &mut Repository, now: Timestamp) {
+    begin_again(repository, now);
+    if let Some(step) = repository.steps.iter_mut().find(|step| step.state == StepState::Failed) {
+        *step = Step::waiting(&step.name);
     }
 }
 
@@ -116,28 +123,23 @@ pub(super) fn set_running(repository: &mut Repository, name: &str) {
     for step in &mut repository.steps[..at] {
         (step.state, step.error) = (StepState::Done, None);
     }
-    for step in repository.steps[at + 1..].iter_mut().filter(|step| is_essential(step)) {
+    for step in repository.steps[at + 1..].iter_mut().filter(|step| step.is_essential()) {
         (step.state, step.error) = (StepState::Waiting, None);
     }
     // What went wrong before stands beside it until it is done.
     repository.steps[at].state = StepState::Running;
 }
 
-/// A step without which an entry is not ready.
-pub(super) fn is_essential(step: &Step) -> bool {
-    step.name != DEEPEN
-}
-
 /// The step that may come later.
-pub(super) fn set_deepening(repository: &mut Repository, state: StepState, error: Option<String>) {
-    if let Some(step) = repository.steps.iter_mut().find(|step| !is_essential(step)) {
-        (step.state, step.error) = (state, error);
+pub(super) fn set_deepening(repository: &mut Repository, state: StepState) {
+    if let Some(step) = repository.steps.iter_mut().find(|step| !step.is_essential()) {
+        (step.state, step.error, step.failed_at) = (state, None, None);
     }
 }
 
 /// Everything is there.
 pub(super) fn set_ready(repository: &mut Repository, now: Timestamp) {
-    for step in repository.steps.iter_mut().filter(|step| is_essential(step)) {
+    for step in repository.steps.iter_mut().filter(|step| step.is_essential()) {
         (step.state, step.error) = (StepState::Done, None);
     }
     repository.processing = Processing::Ready;
@@ -198,7 +200,7 @@ pub(super) async fn give_up(
     let is_failed = |step: &&mut Step| match &*job.kind {
         requests::COMMIT_BACKFILL => step.name == "commits",
         // Of those before it the first that is not done.
-        _ => is_essential(step) && step.state != StepState::Done,
+        _ => step.is_essential() && step.state != StepState::Done,
     };
     if let Some(step) = repository.steps.iter_mut().find(is_failed) {
         step.state = StepState::Failed;
@@ -230,8 +232,11 @@ pub(super) async fn give_up_deepening(
 ) -> Result<(), StoreError> {
     let Some(id) = subject_id(job) else { return Ok(()) };
     let Some(mut repository) = tx.repository(id).await? else { return Ok(()) };
-    set_deepening(&mut repository, StepState::Failed, Some(reason.to_owned()));
-    repository.updated_at = context.clock.now();
+    let now = context.clock.now();
+    if let Some(step) = repository.steps.iter_mut().find(|step| !step.is_essential()) {
+        (step.state, step.error, step.failed_at) = (StepState::Failed, Some(reason.to_owned()), Some(now));
+    }
+    repository.updated_at = now;
     tx.repository_put(&repository).await?;
     told(tx, &repository, "repository.changed");
     Ok(())

@@ -168,7 +168,7 @@ impl OwnRemotes {
         failure: HeadsFailure,
     ) -> Result<(), StoreError> {
         let key = url.to_string();
-        let before = self.context.store.remote_heads(std::slice::from_ref(&key)).await?.remove(&key);
+        let before = tx.remote_heads(&key).await?;
         let failures = before.as_ref().map_or(0, |before| before.failures).saturating_add(1);
         let (heads, asked_at) = before.map_or((None, None), |before| (before.heads, before.asked_at));
         let checked_at = self.remotes.now();
@@ -178,7 +178,11 @@ impl OwnRemotes {
 
     async fn put(&self, tx: &mut Tx, known: RemoteHeads) -> Result<(), StoreError> {
         let url = known.url.clone();
-        let before = self.context.store.remote_heads(std::slice::from_ref(&url)).await?.remove(&url);
+        let before = tx.remote_heads(&url).await?;
+        if before.as_ref().is_some_and(|before| before.asked_at > known.asked_at) {
+            // Another one asked later and was quicker.
+            return Ok(());
+        }
         let said = |known: &RemoteHeads| known.failure.as_ref().map(|failure| failure.reason);
         let is_news =
             before.is_none_or(|before| before.heads != known.heads || said(&before) != said(&known));

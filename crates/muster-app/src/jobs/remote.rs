@@ -120,7 +120,7 @@ impl Remotes {
         self.update(run, repository, source, refs, window).await
     }
 
-    /// The whole history, without its files. People are read through the `.mailmap` of the copy if this node has it.
+    /// The whole history, without its files. People are read through the `.mailmap` of the mirror if this node has it.
     pub(super) async fn whole_history(
         &self,
         run: &JobRun,
@@ -131,10 +131,8 @@ impl Remotes {
         let (remotes, id) = (self.clone(), repository.id);
         let mailmap = repository.backfilled.as_ref().and_then(|backfilled| backfilled.mailmap.clone());
         self.with_git(run, move |watch| {
-            // While it is being written it may be gone at any moment.
-            let mirror = remotes.mirrors.find(id).ok().flatten();
-            let people = mirror.as_ref().zip(mailmap.as_deref());
-            mirror::whole_history(&remotes.mirrors, id, &source, &refs, people, &remotes.limits, watch)
+            let mailmap = mailmap.as_deref();
+            mirror::whole_history(&remotes.mirrors, id, &source, &refs, mailmap, &remotes.limits, watch)
         })
         .await
     }

@@ -72,7 +72,7 @@ impl RepositorySetup {
         }
         // Before the other side is asked: that it is away keeps nothing here from aging.
         if let Some(facts) = derived::aged(context, &repository).await? {
-            derived::put(context, run, repository.id, &facts).await?;
+            derived::put(context, run, &repository, &facts).await?;
         }
         let looked = self.remotes.look(run, &repository).await;
         let (source, refs) = entry::noted(context, run, "refs", looked).await?;
@@ -115,7 +115,7 @@ impl RepositorySetup {
             return Err(JobFailure::Later { reason, at: now });
         }
         let was_ready = repository.processing == Processing::Ready && !repository.is_refreshing;
-        let mut essential = repository.steps.iter().filter(|step| entry::is_essential(step));
+        let mut essential = repository.steps.iter().filter(|step| step.is_essential());
         let is_open = essential.any(|step| step.state != StepState::Done);
         let has_moved = repository.refs.as_ref() != Some(&facts);
         let is_news = !was_ready || is_open || has_moved || repository.last_error.is_some();

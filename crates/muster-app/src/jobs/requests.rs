@@ -79,10 +79,9 @@ pub fn backfill(context: &Context, repository: &Repository, priority: u8, parent
     }
 }
 
-/// Learns what the whole history says, after everything else that waits for the same host.
+/// Learns what the whole history says. In a queue of its own: it may take long, and nothing else waits for it.
 pub fn deepen(context: &Context, repository: &Repository, run_at: Option<Timestamp>) -> NewJob {
     NewJob {
-        queue: REPOSITORY_SETUP.into(),
         priority: job::PRIORITY_LAST,
         unique_key: Some(format!("{DEEPEN}:{}", repository.id)),
         group: Some(repository.url.host().to_owned()),

@@ -3,8 +3,9 @@
 //!
 //! git fetches into a repository of ours, made for this one call, which borrows the checkout's objects and knows where
 //! its branches are. Only when all has arrived and was checked do the packs move into the checkout, and then the
-//! branches below `refs/remotes/NAME/`, all or none, each only if it is still where it was. Work tree, index, HEAD, local
-//! branches, tags and configuration are never touched, and a fetch that is stopped leaves nothing behind.
+//! branches below `refs/remotes/NAME/`, each only if all are still where they were. Work tree, index, HEAD, local
+//! branches, tags and configuration are never touched. A fetch that is stopped before that leaves nothing behind; a process
+//! that is killed while they move leaves what a killed git leaves, some moved and a lock file.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,7 +38,7 @@ use crate::{
 use super::{
     credentials::Credentials,
     error::MirrorError,
-    folder::{Copied, Mirrors},
+    folder::{Copied, Mirrors, quoted},
     lock::{Hold, Lock},
     source::Source,
     transfer::{Call, Task},
@@ -172,7 +173,10 @@ impl Work<'_> {
         self.make(&repo, &before)?;
         self.transfer()?;
         let after = self.places(&gix::open_opts(self.path, gix::open::Options::isolated()).map_err(ours)?)?;
-        let moved: Places = after.into_iter().filter(|(name, id)| before.get(name) != Some(id)).collect();
+        let symbolic = self.symbolic(&repo)?;
+        let is_moved =
+            |(name, id): &(String, gix::ObjectId)| before.get(name) != Some(id) && !symbolic.contains(name);
+        let moved: Places = after.into_iter().filter(is_moved).collect();
         self.call.check()?;
         if !moved.is_empty() {
             self.adopt_packs()?;
@@ -215,6 +219,17 @@ impl Work<'_> {
         Ok(places)
     }
 
+    /// Names that stand for another one, such as `HEAD`: a branch of that name at the remote has no place here.
+    fn symbolic(&self, repo: &gix::Repository) -> Result<BTreeSet<String>, FetchError> {
+        let prefix = format!("refs/remotes/{}/", self.followed.remote);
+        let references = repo.references().map_err(ours)?;
+        let all = references.prefixed(prefix.as_str()).map_err(ours)?.filter_map(Result::ok);
+        let symbolic = all.filter(|reference| reference.try_id().is_none());
+        Ok(symbolic
+            .filter_map(|reference| reference.name().as_bstr().to_str().ok().map(str::to_owned))
+            .collect())
+    }
+
     /// Makes the repository of ours: what the checkout has, it has.
     fn make(&self, repo: &gix::Repository, before: &Places) -> Result<(), FetchError> {
         let format = match repo.object_hash() {
@@ -250,6 +265,8 @@ impl Work<'_> {
             self.credentials.apply(&mut git);
             // git would ask the repository that objects are borrowed from for its branches, by running there.
             git.args(["-c", "core.alternateRefsCommand=true"]);
+            // What these files of the checkout say of its objects is not believed.
+            git.args(["-c", "core.commitGraph=false", "-c", "core.multiPackIndex=false"]);
             git.args(["fetch", "--progress", "--no-tags", "--no-prune", "--no-auto-maintenance"]);
             git.args(["--no-recurse-submodules", "--refmap="]);
             git.args(["--", &route.url()]).args(self.followed.specs.words());
@@ -377,21 +394,6 @@ fn have(repo: &gix::Repository, before: &Places) -> Result<String, FetchError> {
     Ok(text)
 }
 
-/// The path as a line of `objects/info/alternates`, in quotes, which git takes for any path.
-fn quoted(path: &Path) -> Vec<u8> {
-    use std::os::unix::ffi::OsStrExt;
-    let mut line = vec![b'"'];
-    for &byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'"' | b'\\' => line.extend([b'\\', byte]),
-            b'\n' => line.extend(b"\\n"),
-            _ => line.push(byte),
-        }
-    }
-    line.extend(b"\"\n");
-    line
-}
-
 fn refuse_link(path: &Path) -> Result<(), FetchError> {
     match path.symlink_metadata() {
         Ok(meta) if meta.is_symlink() => {
@@ -419,6 +421,8 @@ fn move_file(from: &Path, to: &Path) -> io::Result<()> {
         std::process::id(),
         to.file_name().unwrap_or_default().to_string_lossy()
     ));
+    // One of a process that was killed and had this number cannot be written to.
+    let _ = fs::remove_file(&unnamed);
     let copied = fs::copy(from, &unnamed)
         .and_then(|_| fs::File::open(&unnamed)?.sync_all())
         .and_then(|()| fs::rename(&unnamed, to));

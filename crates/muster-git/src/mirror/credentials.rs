@@ -70,6 +70,8 @@ impl Credentials {
             };
         }
         git.env("HOME", &person.home);
+        // Else the bus is found through the runtime folder, and a keyring may ask on the desktop.
+        git.env("DBUS_SESSION_BUS_ADDRESS", "disabled:");
         for (number, (key, value)) in person.settings.iter().enumerate() {
             // Not on the command line, which every user of the machine can read.
             let variable = format!("MUSTER_CREDENTIAL_{number}");

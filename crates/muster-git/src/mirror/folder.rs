@@ -323,6 +323,21 @@ impl Mirror {
     }
 }
 
+/// The path as a line of `objects/info/alternates`, in quotes, which git takes for any path.
+pub(super) fn quoted(path: &Path) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    let mut line = vec![b'"'];
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'"' | b'\\' => line.extend([b'\\', byte]),
+            b'\n' => line.extend(b"\\n"),
+            _ => line.push(byte),
+        }
+    }
+    line.extend(b"\"\n");
+    line
+}
+
 /// The newest commit of the mirror at `path`.
 fn newest(git: &Git, path: &Path) -> Result<Option<String>, MirrorError> {
     if !path.is_dir() {

@@ -25,6 +25,8 @@ const MOST_PATHS: usize = 4 << 20;
 const MOST_MESSAGE: usize = 64 * 1024;
 /// Bytes of any other part that are kept.
 const MOST_PART: usize = 64 * 1024;
+/// Bytes of a name or an address that are kept where all authors of a history are counted.
+const MOST_AUTHOR: usize = 256;
 /// Parents that are kept; git knows merges of some dozen.
 const MOST_PARENTS: usize = 1_000;
 
@@ -79,7 +81,7 @@ impl<R: BufRead> Parser<R> {
     /// Reads the next commit in [`AUTHOR_FORMAT`]; `None` at the end.
     pub(super) fn author(&mut self) -> Result<Option<Authored>, Unreadable> {
         let Some(id) = self.part(MOST_PART)? else { return Ok(None) };
-        let (name, email) = (self.text(MOST_PART)?, self.text(MOST_PART)?);
+        let (name, email) = (self.text(MOST_AUTHOR)?, self.text(MOST_AUTHOR)?);
         let (written, committed) = (self.text(MOST_PART)?, self.text(MOST_PART)?);
         let parents = self.text(MOST_PARENTS * 65)?;
         Ok(Some(Authored {

@@ -18,6 +18,7 @@ use super::{
     error::MirrorError,
     folder::{BRANCH, Copied, Mirror, Mirrors},
     lock::{Hold, Lock},
+    program::Git,
     remote::RemoteRefs,
     source::Source,
     transfer::{Call, Task},
@@ -146,7 +147,7 @@ impl Work<'_> {
         };
         self.fetch_from(path, depth)?;
         self.deepen(path, Some(depth))?;
-        self.compact(path)
+        compact(self.mirrors.git(), path, self.call)
     }
 
     fn make(&self, path: &Path) -> Result<(), MirrorError> {
@@ -265,18 +266,6 @@ impl Work<'_> {
         fs::write(&new, present).and_then(|()| fs::rename(&new, &file)).map_err(failed)
     }
 
-    /// Makes one pack of many, without what forced pushes left behind.
-    fn compact(&self, path: &Path) -> Result<(), MirrorError> {
-        let packs = fs::read_dir(path.join("objects/pack")).into_iter().flatten().filter_map(Result::ok);
-        let is_pack = |entry: &fs::DirEntry| entry.path().extension().is_some_and(|end| end == "pack");
-        if packs.filter(is_pack).count() <= MOST_PACKS {
-            return Ok(());
-        }
-        let mut git = self.mirrors.git().command_in(path);
-        git.args(["-c", "repack.writeBitmaps=false", "repack", "-a", "-d", "-q"]);
-        self.run(&mut git, "repack", path)
-    }
-
     fn run(&self, git: &mut Command, what: &str, path: &Path) -> Result<(), MirrorError> {
         let task = Task { what, folder: path, most_output: MOST_OUTPUT };
         self.call.run(git, &task).map(drop)
@@ -285,6 +274,19 @@ impl Work<'_> {
     fn corrupt(&self, message: &str) -> MirrorError {
         MirrorError::Corrupt { place: self.call.place.clone(), message: message.to_owned() }
     }
+}
+
+/// Makes one pack of many, without what forced pushes left behind.
+pub(super) fn compact(git: &Git, path: &Path, call: &Call<'_>) -> Result<(), MirrorError> {
+    let packs = fs::read_dir(path.join("objects/pack")).into_iter().flatten().filter_map(Result::ok);
+    let is_pack = |entry: &fs::DirEntry| entry.path().extension().is_some_and(|end| end == "pack");
+    if packs.filter(is_pack).count() <= MOST_PACKS {
+        return Ok(());
+    }
+    let mut git = git.command_in(path);
+    git.args(["-c", "repack.writeBitmaps=false", "repack", "-a", "-d", "-q"]);
+    let task = Task { what: "repack", folder: path, most_output: MOST_OUTPUT };
+    call.run(&mut git, &task).map(drop)
 }
 
 /// The server does not know depth.

@@ -8,8 +8,10 @@
 
 use std::{
     collections::HashMap,
+    ffi::OsString,
     fs,
     io::{BufRead, BufReader},
+    os::unix::ffi::OsStringExt,
     path::Path,
     process::Command,
 };
@@ -26,35 +28,38 @@ use crate::group::{Group, collect, drained};
 use super::{
     credentials::Credentials,
     error::MirrorError,
-    folder::{Copied, Mirror, Mirrors},
+    folder::{Copied, Mirror, Mirrors, quoted},
     lock::{Hold, Lock},
     parse::{AUTHOR_FORMAT, Authored, Parser, timestamp},
     program::Git,
     remote::RemoteRefs,
     source::Source,
     transfer::{Call, Task},
-    update::clean,
+    update::{clean, compact},
     watch::{MirrorLimits, Phase, Progress, Watch},
 };
 
 /// What the other side's HEAD and branches are called in the copy.
 const HEAD: &str = "refs/copied/head";
 const BRANCHES: &str = "refs/copied/heads/";
-/// Spellings of authors that are told apart; commits of others are counted all the same.
-const MOST_AUTHORS: usize = 200_000;
+/// Spellings of authors that are told apart, some kilobytes each at worst; commits of others are counted all the same.
+const MOST_AUTHORS: usize = 50_000;
 /// Bytes of a list of branches.
 const MOST_BRANCHES: u64 = 32 << 20;
 /// How often the caller's wish to stop is looked at, in commits.
 const LOOK: u64 = 1_000;
 
 /// Copies the history of `id`, or brings the copy up to date, and reads it. `refs` is what [`super::ls_remote`] just said.
-/// `people` is the mirror with the blob of its `.mailmap`, through which authors are read.
+/// `mailmap` is the blob through which authors are read; it lies in the mirror, and without one they are read as written.
+///
+/// # Errors
+/// [`MirrorError::InUse`] while the copy, or the mirror that is to be read from, is being written.
 pub fn whole_history(
     mirrors: &Mirrors,
     id: RepoId,
     source: &Source,
     refs: &RemoteRefs,
-    people: Option<(&Mirror, &str)>,
+    mailmap: Option<&str>,
     limits: &MirrorLimits,
     watch: &Watch<'_>,
 ) -> Result<WholeHistory, MirrorError> {
@@ -66,7 +71,9 @@ pub fn whole_history(
     let work = Work { mirrors, id, source: &source, call: &call };
     let path = work.bring_up_to_date()?;
     lock.touch().map_err(|error| MirrorError::folder(&path, &error))?;
-    work.read(&path, refs, people)
+    // Not before: who wants to bring the mirror up to date would have to wait for the other side here.
+    let mirror = if mailmap.is_some() { mirrors.find(id)? } else { None };
+    work.read(&path, refs, mirror.as_ref().zip(mailmap))
 }
 
 struct Work<'a> {
@@ -129,7 +136,8 @@ impl Work<'_> {
                 Ok(()) => {
                     let mut git = self.mirrors.git().command_in(path);
                     git.args(["pack-refs", "--all"]);
-                    return self.run(&mut git, "pack-refs", path);
+                    self.run(&mut git, "pack-refs", path)?;
+                    return compact(self.mirrors.git(), path, self.call);
                 }
             }
         }
@@ -169,7 +177,8 @@ impl Work<'_> {
         };
         let tags = names().map(tag).collect();
         let branches = self.read_branches(path, refs.default_branch.as_deref())?;
-        Ok(WholeHistory { branches, tags, ..tally.finish() })
+        let has_default_branch = refs.default_branch.is_some();
+        Ok(WholeHistory { has_default_branch, branches, tags, ..tally.finish() })
     }
 
     /// The commits of the default branch, newest first.
@@ -181,7 +190,10 @@ impl Work<'_> {
     ) -> Result<(), MirrorError> {
         let mut git = self.mirrors.git().command_in(path);
         if let Some((mirror, mailmap)) = people {
-            git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", mirror.path().join("objects"));
+            // In quotes, because a colon separates folders.
+            let mut objects = quoted(&mirror.path().join("objects"));
+            objects.truncate(objects.trim_ascii_end().len());
+            git.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", OsString::from_vec(objects));
             git.args(["-c", &format!("mailmap.blob={mailmap}")]);
         } else {
             git.args(["-c", "mailmap.blob=refs/none"]);

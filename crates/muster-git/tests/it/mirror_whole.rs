@@ -1,19 +1,15 @@
 //! Whole histories without files: every number is git's, nothing but commits is copied where the server knows how, and
 //! what is odd or hostile is in nobody's way.
 
-use muster_git::mirror::{Mirror, MirrorError, MirrorLimits, Mirrors, Source, whole_history};
+use muster_git::mirror::{MirrorError, MirrorLimits, Mirrors, Source, whole_history};
 use muster_model::history::WholeHistory;
 use muster_testkit::{GitServer, Lab, Repo};
 
 use crate::mirror_support::*;
 
-fn try_whole(
-    mirrors: &Mirrors,
-    source: &Source,
-    people: Option<(&Mirror, &str)>,
-) -> Result<WholeHistory, MirrorError> {
+fn try_whole(mirrors: &Mirrors, source: &Source, mailmap: Option<&str>) -> Result<WholeHistory, MirrorError> {
     let refs = refs(mirrors, source)?;
-    whole_history(mirrors, id(1), source, &refs, people, &LIMITS, &onlooker())
+    whole_history(mirrors, id(1), source, &refs, mailmap, &LIMITS, &onlooker())
 }
 
 #[track_caller]
@@ -121,9 +117,8 @@ fn people_are_read_through_the_mailmap_of_the_mirror() {
     repo.git(["config", "uploadpack.allowFilter", "true"]);
     let server = GitServer::http(&lab);
     let (mirrors, source) = (mirrors(&lab), http(&server, "a"));
-    let mirror = mirror(&mirrors, &source, &window());
-    let mailmap = listing(&mirror, &window()).mailmap.expect("a mailmap");
-    let found = try_whole(&mirrors, &source, Some((&mirror, &mailmap))).unwrap();
+    let mailmap = listing(&mirror(&mirrors, &source, &window()), &window()).mailmap.expect("a mailmap");
+    let found = try_whole(&mirrors, &source, Some(&mailmap)).unwrap();
     assert!(found.authors.iter().any(|author| author.email == "ada@lovelace.example"), "{:?}", found.authors);
     assert!(found.authors.iter().all(|author| author.email != "ada@example.org"), "{:?}", found.authors);
 }

@@ -259,7 +259,7 @@ pub(crate) struct CommitView {
     files_changed: Option<u64>,
     insertions: Option<u64>,
     deletions: Option<u64>,
-    /// The first 20,000 of `files_changed`, as git lists them; none of a history whose commits list more than a million.
+    /// The first 20,000 of `files_changed`, as git lists them; none of commits beyond 128 MiB of such lists.
     files: Vec<FileView>,
 }
 

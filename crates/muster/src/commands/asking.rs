@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use muster_net::{Call, Server, Verb};
+use muster_net::{Call, Server, ServerError, Verb};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
@@ -27,6 +27,15 @@ impl Asking {
     /// To be told something.
     pub(crate) fn get(&self, path: &[&str], query: &[(&str, &str)]) -> anyhow::Result<Value> {
         self.call(Call { query, ..Call::new(Verb::Get, path) })
+    }
+
+    /// To be told something that may not be there.
+    pub(crate) fn find(&self, path: &[&str]) -> anyhow::Result<Option<Value>> {
+        match self.runtime.block_on(self.server.call(Call::new(Verb::Get, path))) {
+            Ok(found) => Ok(Some(found)),
+            Err(ServerError::Problem { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// That something is done.

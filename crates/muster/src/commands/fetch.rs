@@ -48,7 +48,11 @@ pub(crate) fn run(args: &FetchArgs, asking: &Asking, shows_progress: bool) -> an
         for _ in 0..waiting.len().min(LOOKED_AT) {
             let Some(place) = waiting.pop_front() else { break };
             let project = &projects[place];
-            let job = asking.get(&["jobs", text(project, "job")], &[])?;
+            let job = asking.find(&["jobs", text(project, "job")])?;
+            // Jobs that ended are kept for a while, the newest of them.
+            let job = job.unwrap_or_else(
+                || json!({ "state": "discarded", "error": "it ended and is no longer kept" }),
+            );
             match ended(&job) {
                 Some((state, note)) => {
                     bars.over(text(project, "name"));

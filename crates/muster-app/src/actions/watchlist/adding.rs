@@ -14,7 +14,7 @@ use crate::{
     context::Context,
     error::AppError,
     jobs::{
-        entry::{begin_again, steps, told},
+        entry::{begin_anew, steps, told},
         requests::{self, Urgency},
     },
 };
@@ -108,9 +108,9 @@ async fn write(context: &Context, batch: &[Pending]) -> Result<Vec<Added>, Store
         .map(|(pending, added)| new_watch(context, pending, added.repository.id))
         .collect();
     let watches = tx.watch_add(&watches, now).await?;
-    let is_to_do = |(pending, added): &(&Pending, &AddedRepository)| {
-        added.is_new || pending.asks_for_more_than(&added.repository)
-    };
+    // Whoever names a level has it looked at: whether that is more than there is, is known for certain only below.
+    let is_to_do =
+        |(pending, added): &(&Pending, &AddedRepository)| added.is_new || pending.request.level.is_some();
     let jobs: Vec<_> = batch
         .iter()
         .zip(&repositories)
@@ -119,11 +119,17 @@ async fn write(context: &Context, batch: &[Pending]) -> Result<Vec<Added>, Store
         .collect();
     // Jobs before their repository, as everywhere: who goes the other way round can wait for this one for ever.
     tx.job_enqueue(&jobs).await?;
-    for (pending, added) in batch.iter().zip(&mut repositories) {
+    // In one order, so that no two batches wait for each other.
+    let mut order: Vec<usize> = (0..batch.len()).collect();
+    order.sort_by_key(|&place| repositories[place].repository.id);
+    for place in order {
+        let added = &mut repositories[place];
         if added.is_new {
             told(&mut tx, &added.repository, "repository.added");
-        } else if let Some(changed) = change(&mut tx, pending, added.repository.id, now).await? {
+        } else if let Some(changed) = change(&mut tx, &batch[place], added.repository.id, now).await? {
             added.repository = changed;
+        } else if watches[place].is_new {
+            told(&mut tx, &added.repository, "repository.changed");
         }
     }
     let note = |(added, watch): (&AddedRepository, &AddedWatch)| {
@@ -167,7 +173,7 @@ async fn change(
     }
     if let Some(level) = request.level.filter(|_| pending.asks_for_more_than(&before)) {
         current.level = level;
-        begin_again(&mut current, now);
+        begin_anew(&mut current, now);
     }
     if current == before {
         return Ok(None);

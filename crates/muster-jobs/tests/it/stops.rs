@@ -9,7 +9,10 @@ use std::{
 };
 
 use muster_jobs::JobFailure;
-use muster_model::{NodeId, job::JobState};
+use muster_model::{
+    NodeId,
+    job::{JobRecord, JobState},
+};
 use muster_store::{
     Priority, StoreError,
     job::{Claim, Finish, JobOutcome, NewJob, RunNotes},
@@ -82,7 +85,8 @@ async fn a_killed_process_gives_its_jobs_back(world: World) {
     let id = world.enqueue("hangs", json!(null)).await;
     for attempt in 1..=3 {
         let running = world.start(hangs());
-        world.until_job(id, |job| job.state == JobState::Running && job.attempt == attempt).await;
+        let is_at = |job: &JobRecord| job.state == JobState::Running && job.attempt == attempt;
+        world.until_job_in_time(id, is_at).await;
         running.kill().await;
         // On SQLite the next process knows at once; on PostgreSQL another node waits for the lease.
         if world.store.kind() == muster_store::DatabaseKind::Postgres {
@@ -90,7 +94,8 @@ async fn a_killed_process_gives_its_jobs_back(world: World) {
         }
     }
     let running = world.start(hangs());
-    let over = world.until(id, JobState::Discarded).await;
+    world.until_job_in_time(id, |job| job.state == JobState::Discarded).await;
+    let over = world.job(id).await.record;
     assert_eq!(over.error.as_deref(), Some("its process ended 3 times while it ran"));
     let given_up = world.store.setting("given up").await.unwrap();
     assert_eq!(given_up, Some(json!([id, "discarded", "its process ended 3 times while it ran"])));

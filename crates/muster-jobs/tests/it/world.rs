@@ -180,6 +180,25 @@ impl World {
         }
     }
 
+    /// The same where it takes a lease that must be over: of a process that was killed, a heartbeat that was on its way may
+    /// still have prolonged it. Whenever nothing happens, time goes on.
+    pub(crate) async fn until_job_in_time(&self, id: JobId, is_so: impl Fn(&JobRecord) -> bool) {
+        const QUIET: Duration = Duration::from_secs(2);
+        let begin = std::time::Instant::now();
+        let mut announced = self.store.announced();
+        loop {
+            announced.borrow_and_update();
+            let record = self.job(id).await.record;
+            if is_so(&record) {
+                return;
+            }
+            assert!(begin.elapsed() < LONG, "still {record:?}");
+            if timeout(QUIET, announced.changed()).await.is_err() {
+                self.forward(31);
+            }
+        }
+    }
+
     /// Waits until so many jobs are in this state.
     pub(crate) async fn until_all(&self, count: usize, state: JobState) {
         let mut announced = self.store.announced();

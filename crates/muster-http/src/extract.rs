@@ -5,7 +5,10 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Request, rejection::JsonRejection},
     http::{StatusCode, request::Parts},
 };
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
 
 use crate::problem::{Code, Problem};
 
@@ -57,10 +60,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
                 .map(Self)
                 .map_err(|error| Problem::field("body", format!("send a JSON object: {error}")));
         }
-        match axum::Json::<T>::from_request(request, state).await {
-            Ok(axum::Json(value)) => Ok(Self(value)),
+        match axum::Json::<ObjectOnly<T>>::from_request(request, state).await {
+            Ok(axum::Json(ObjectOnly(value))) => Ok(Self(value)),
             Err(rejection) => Err(of_json(&rejection)),
         }
+    }
+}
+
+/// A list of values is no object, although serde would take one for a struct.
+struct ObjectOnly<T>(T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for ObjectOnly<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let object = serde_json::Map::deserialize(deserializer)?;
+        T::deserialize(serde_json::Value::Object(object)).map(Self).map_err(D::Error::custom)
     }
 }
 

@@ -2,7 +2,11 @@
 //! the door; whether one of them fires is decided by pure functions of muster-analysis over stored facts.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error as _},
+};
+use serde_json::Value;
 
 use crate::{
     id::{AlertId, RepoId, WatchId},
@@ -64,7 +68,7 @@ pub struct PlainAlert {
 #[serde(untagged)]
 enum PlainForm {
     Bare(bool),
-    Whole(Enabled),
+    Whole(#[serde(deserialize_with = "whole")] Enabled),
 }
 
 #[derive(Deserialize)]
@@ -86,13 +90,13 @@ impl From<PlainForm> for PlainAlert {
 #[serde(default, deny_unknown_fields)]
 pub struct AlertSettings {
     /// Lines of a commit.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub lines_added_deleted: Option<VarianceAlert>,
     /// Files of a commit.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub files_changed: Option<VarianceAlert>,
     /// Lines of a week.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub high_churn: Option<ChurnAlert>,
     /// Commits whose author's clock cannot be right.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,11 +108,23 @@ pub struct AlertSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_vulnerabilities_detected: Option<PlainAlert>,
     /// The health score fell.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "object")]
     pub health_score_decreases: Option<HealthAlert>,
     /// A language model found something odd.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ai_powered_anomaly_detection: Option<PlainAlert>,
+}
+
+/// An object, and no list of its values, which serde would take for one.
+fn whole<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    let object = serde_json::Map::deserialize(deserializer)?;
+    T::deserialize(Value::Object(object)).map_err(D::Error::custom)
+}
+
+/// The same of what may be left out.
+fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let object = Option::<serde_json::Map<String, Value>>::deserialize(deserializer)?;
+    object.map(|object| T::deserialize(Value::Object(object)).map_err(D::Error::custom)).transpose()
 }
 
 /// What is wrong with a setting.

@@ -245,8 +245,7 @@ pub(crate) struct ServeArgs {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = query_help())]
 pub(crate) struct FetchArgs {
-    /// Which repositories, such as state:remote-moved; all without one
-    #[arg(allow_hyphen_values = true)]
+    /// Which repositories, such as state:remote-moved; all without one. A term that begins with '-' comes after --
     pub(crate) query: Vec<String>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,

@@ -94,6 +94,7 @@ impl CommitBackfill {
         let stored = context.store.commit_ids(repository.number).await?;
         let todo: Vec<String> =
             listing.ids.iter().filter(|id| !has_same_names || !stored.contains(*id)).cloned().collect();
+        run.log(format!("{} commits are wanted, {} of them are read", listing.ids.len(), todo.len()));
         self.store_commits(run, &repository, mirror, &listing, todo).await?;
         self.finish(run, &repository, listing).await?;
         self.remotes.processed(&repository).await;

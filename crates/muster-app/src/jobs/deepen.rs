@@ -80,6 +80,8 @@ impl Deepen {
             None
         } else {
             let whole = self.remotes.whole_history(run, &repository, source, refs).await?;
+            let (commits, branches) = (whole.commits, whole.branches.len());
+            run.log(format!("{commits} commits on the default branch, {branches} branches beside it"));
             let now = context.clock.now();
             let known = blocking("working out a history", move || all_time(&whole, &digest, now)).await;
             Some(known.map_err(|error| JobFailure::Retry(error.to_string()))?)

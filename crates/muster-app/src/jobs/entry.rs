@@ -5,7 +5,7 @@ use muster_jobs::{JobFailure, JobRun};
 use muster_model::{
     RepoId, Repository, Timestamp,
     job::JobRecord,
-    repository::{DEEPEN, Level, Processing, Step, StepState},
+    repository::{DEEPEN, Level, Processing, RefFacts, Step, StepState},
 };
 use muster_store::{ChangeEvent, NewChange, Priority, StoreError, Tx, job::JobSchedule, job::ScheduleTime};
 use serde_json::json;
@@ -240,6 +240,13 @@ pub(super) async fn give_up_deepening(
     tx.repository_put(&repository).await?;
     told(tx, &repository, "repository.changed");
     Ok(())
+}
+
+/// A line for a job's log.
+pub(super) fn seen(refs: &RefFacts) -> String {
+    let branch = refs.default_branch.as_deref().unwrap_or("no default branch");
+    let head = refs.head.as_deref().unwrap_or("no commit");
+    format!("the remote has {} branches and {} tags; {branch} is at {head}", refs.branches, refs.tags)
 }
 
 /// When a repository is looked at again. The times follow from when it was added, so that many are not due at once, and

@@ -77,6 +77,7 @@ impl RepositorySetup {
         let looked = self.remotes.look(run, &repository).await;
         let (source, refs) = entry::noted(context, run, "refs", looked).await?;
         let facts = ref_facts(&refs);
+        run.log(entry::seen(&facts));
         if is_complete(&repository, &facts) {
             return self.finish(run, &repository, facts).await;
         }
@@ -96,7 +97,9 @@ impl RepositorySetup {
             return Ok(());
         }
         let copied = self.remotes.update(run, &repository, source, refs, window).await;
-        drop(entry::noted(context, run, "clone", copied).await?);
+        let mirror = entry::noted(context, run, "clone", copied).await?;
+        run.log(format!("the copy is up to date at {}", mirror.tip()));
+        drop(mirror);
         self.hand_on(run, &repository).await
     }
 

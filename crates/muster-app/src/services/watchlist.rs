@@ -141,11 +141,10 @@ pub async fn commits(
     Ok(context.store.commits_page(repository.number, from, limit).await?)
 }
 
-/// What was derived of a repository's history; what follows from no commits before it was read.
-pub async fn history(context: &Context, id: RepoId) -> Result<HistoryFacts, AppError> {
-    let stored = context.store.history(id).await?;
-    let nothing = || muster_analysis::history::derive(&[], context.clock.now());
-    Ok(stored.map_or_else(nothing, |(_, facts)| facts))
+/// What was derived of a repository's history; `None` before it was read.
+pub async fn history(context: &Context, id: RepoId) -> Result<Option<HistoryFacts>, AppError> {
+    let stored: Option<(Timestamp, HistoryFacts)> = context.store.history(id).await?;
+    Ok(stored.map(|(_, facts)| facts))
 }
 
 /// What a repository's whole history says; `None` if it was not learned yet.
@@ -212,15 +211,13 @@ pub async fn commit_summary(
     count: u64,
 ) -> Result<CommitSummary, AppError> {
     let page = commits(context, repository, None, count).await?;
-    Ok(summarize(&page.commits))
+    Ok(summarize(&page.commits, context.clock.now()))
 }
 
-fn summarize(commits: &[Commit]) -> CommitSummary {
-    let mut by_author: HashMap<&str, u64> = HashMap::new();
+fn summarize(commits: &[Commit], now: Timestamp) -> CommitSummary {
     let mut by_file: HashMap<&str, u64> = HashMap::new();
     let (mut insertions, mut deletions) = (0_u64, 0_u64);
     for commit in commits {
-        *by_author.entry(&commit.author.name).or_default() += 1;
         if let Some(size) = commit.size {
             insertions = insertions.saturating_add(size.insertions);
             deletions = deletions.saturating_add(size.deletions);
@@ -234,28 +231,42 @@ fn summarize(commits: &[Commit]) -> CommitSummary {
         ranked.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
         ranked
     };
-    let (authors, files) = (ranked(by_author), ranked(by_file));
-    let text = match (commits, authors.first()) {
-        ([newest, ..], Some((author, theirs))) => {
+    let files = ranked(by_file);
+    let facts = muster_analysis::history::derive(commits, now);
+    let authors: Vec<(String, u64)> =
+        facts.contributors.into_iter().map(|person| (person.name, person.commits)).collect();
+    let text = match commits {
+        [newest, ..] => {
             let oldest = commits.last().unwrap_or(newest);
             let day = |commit: &Commit| commit.committer.at.to_string().chars().take(10).collect::<String>();
-            let people = match authors.len() {
-                1 => format!("all by {author}"),
-                others => format!("by {others} people, most by {author} ({theirs})"),
+            let people = match authors.as_slice() {
+                [] => "all by machines".to_owned(),
+                [(only, _)] if facts.bot_commits == 0 => format!("all by {only}"),
+                [(most, theirs), ..] => {
+                    format!(
+                        "by {}, most by {most} ({theirs})",
+                        counted(authors.len() as u64, "person", "people")
+                    )
+                }
+            };
+            let bots = match facts.bot_commits {
+                bots if bots > 0 && !authors.is_empty() => format!(", {bots} by machines"),
+                _ => String::new(),
             };
             let busiest = match files.first() {
                 Some((path, times)) if *times > 1 => format!(" Most often changed: {path} ({times} times)."),
                 _ => String::new(),
             };
             format!(
-                "{} commits from {} to {}, {people}: {insertions} lines added, {deletions} removed in {} files.{busiest}",
-                commits.len(),
+                "{} from {} to {}, {people}{bots}: {} added, {deletions} removed in {}.{busiest}",
+                counted(commits.len() as u64, "commit", "commits"),
                 day(oldest),
                 day(newest),
-                files.len(),
+                counted(insertions, "line", "lines"),
+                counted(files.len() as u64, "file", "files"),
             )
         }
-        _ => "No commit is stored yet.".to_owned(),
+        [] => "No commit is stored yet.".to_owned(),
     };
     CommitSummary {
         text,
@@ -267,4 +278,8 @@ fn summarize(commits: &[Commit]) -> CommitSummary {
         authors,
         subjects: commits.iter().map(|commit| commit.subject().to_owned()).collect(),
     }
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -139,3 +139,22 @@ fn limits_hold_and_nothing_unfinished_is_left() {
     mirrors.remove(id(1)).unwrap();
     assert_eq!(mirrors.sizes().unwrap(), []);
 }
+
+#[test]
+fn old_and_honest_trees_of_a_server_without_filters_are_no_damage() {
+    let lab = Lab::new();
+    let repo = history(&lab, "a", 2);
+    // A mode with a zero before it, as early programs wrote it.
+    let blob = repo.git_output(["rev-parse", "HEAD:file0.txt"]);
+    let id: Vec<u8> =
+        (0..20).map(|place| u8::from_str_radix(&blob[2 * place..2 * place + 2], 16).unwrap()).collect();
+    std::fs::create_dir_all(lab.folder().join("odd")).unwrap();
+    let tree = lab.folder().join("odd/tree");
+    std::fs::write(&tree, [b"0100644 file\0".as_slice(), &id].concat()).unwrap();
+    let tree = tree.display().to_string();
+    let tree = repo.git_output(["hash-object", "-w", "-t", "tree", "--literally", &tree]);
+    let commit = repo.git_output(["commit-tree", "-p", "HEAD", "-m", "odd", tree.trim()]);
+    repo.git(["update-ref", "refs/heads/main", commit.trim()]);
+    let server = GitServer::http(&lab);
+    assert_eq!(whole(&mirrors(&lab), &http(&server, "a")).commits, 3);
+}

@@ -18,7 +18,7 @@ use crate::{
     extract::{Path, Query},
     problem::Problem,
     state::HttpState,
-    wire::repository::CommitView,
+    wire::repository::{CommitView, why_unread},
 };
 
 use super::cache::no_store;
@@ -89,8 +89,8 @@ fn place_of(cursor: &str) -> Result<CommitPlace, Problem> {
     Ok(CommitPlace { committed_at, id: id.to_owned() })
 }
 
-/// What is derived of the history; of no commits if nothing was read yet.
-async fn history(state: &HttpState, repository: &Repository) -> Result<HistoryFacts, Problem> {
+/// What is derived of the history; `None` before it was read.
+async fn history(state: &HttpState, repository: &Repository) -> Result<Option<HistoryFacts>, Problem> {
     Ok(watchlist::history(&state.context, repository.id).await?)
 }
 
@@ -99,11 +99,14 @@ async fn history(state: &HttpState, repository: &Repository) -> Result<HistoryFa
 struct ContributorsView {
     /// The moment that this was worked out for; `null` if no commit is stored.
     as_of: Option<Timestamp>,
-    total: usize,
+    /// People; `null` before the commits were read.
+    total: Option<usize>,
     contributors: Vec<ContributorView>,
     /// Machines.
     bots: Vec<ContributorView>,
     bus_factor: Option<BusFactorView>,
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    unknown: Unknown,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -158,13 +161,27 @@ async fn contributors(
 ) -> Result<impl IntoResponse, Problem> {
     let repository = watchlist::find(&state.context, &id).await?;
     let facts = history(&state, &repository).await?;
+    let unknown = unread(&repository, facts.as_ref(), &["total", "bus_factor"]);
+    let total = facts.as_ref().map(|facts| facts.contributors.len());
+    let as_of = facts.as_ref().and_then(|facts| facts.last_at.map(|_| facts.as_of));
+    let (people, bots, factor) =
+        facts.map(|facts| (facts.contributors, facts.bots, facts.bus_factor)).unwrap_or_default();
     Ok(no_store(ContributorsView {
-        as_of: facts.last_at.map(|_| facts.as_of),
-        total: facts.contributors.len(),
-        contributors: facts.contributors.into_iter().map(ContributorView::from).collect(),
-        bots: facts.bots.into_iter().map(ContributorView::from).collect(),
-        bus_factor: facts.bus_factor.map(BusFactorView::from),
+        as_of,
+        total,
+        contributors: people.into_iter().map(ContributorView::from).collect(),
+        bots: bots.into_iter().map(ContributorView::from).collect(),
+        bus_factor: factor.map(BusFactorView::from),
+        unknown,
     }))
+}
+
+/// The reason beside each of these fields, if the history was not read.
+fn unread(repository: &Repository, facts: Option<&HistoryFacts>, fields: &[&'static str]) -> Unknown {
+    if facts.is_some() {
+        return Unknown::new();
+    }
+    fields.iter().map(|&field| (field.into(), why_unread(repository))).collect()
 }
 
 /// How alive it is, when, and where.
@@ -172,25 +189,25 @@ async fn contributors(
 struct ActivityView {
     /// The moment that this was worked out for; `null` if no commit is stored.
     as_of: Option<Timestamp>,
-    rule_version: u32,
-    commits: u64,
-    merges: u64,
-    bot_commits: u64,
-    insertions: u64,
-    deletions: u64,
+    rule_version: Option<u32>,
+    commits: Option<u64>,
+    merges: Option<u64>,
+    bot_commits: Option<u64>,
+    insertions: Option<u64>,
+    deletions: Option<u64>,
     first_at: Option<Timestamp>,
     last_at: Option<Timestamp>,
     /// 0 to 100, and what it is made of.
     score: Option<u32>,
     factors: Vec<FactorView>,
-    weekly_rate: RateView,
+    weekly_rate: Option<RateView>,
     /// Oldest first, quiet ones too.
     weeks: Vec<WeekView>,
     /// Commits by day of the week (Monday first) and hour, by the authors' own clocks.
-    heat_map: Vec<Vec<u64>>,
+    heat_map: Option<Vec<Vec<u64>>>,
     /// The files that changed most.
     churn: Vec<ChurnView>,
-    files_changed: u64,
+    files_changed: Option<u64>,
     /// Of older commits files were not counted, because there are too many; `null` if those of all were.
     files_since: Option<Timestamp>,
     /// What the whole history says, where all else sees a window of it; `null` until it was learned.
@@ -323,11 +340,27 @@ fn factors(activity: Option<ActivityScore>) -> Vec<FactorView> {
     factors.into_iter().map(view).collect()
 }
 
+/// Fields of the activity that are empty before the commits were read.
+const MEASURED: [&str; 11] = [
+    "as_of",
+    "commits",
+    "merges",
+    "bot_commits",
+    "insertions",
+    "deletions",
+    "last_at",
+    "score",
+    "weekly_rate",
+    "heat_map",
+    "files_changed",
+];
+
 fn why_not_all_time(repository: &Repository) -> UnknownReason {
-    let is_empty = repository.refs.as_ref().is_some_and(|refs| refs.branches == 0 && refs.tags == 0);
+    if repository.backfilled.is_none() {
+        return why_unread(repository);
+    }
     let is_failed = |step: &&Step| step.name == DEEPEN && step.state == StepState::Failed;
     match repository.level {
-        _ if is_empty => UnknownReason::NoCommits,
         Level::Facts => UnknownReason::LevelFacts,
         Level::Full if repository.steps.iter().any(|step| is_failed(&step)) => UnknownReason::RepositoryError,
         Level::History | Level::Full => UnknownReason::Shallow,
@@ -344,28 +377,30 @@ async fn activity(
     let repository = watchlist::find(&state.context, &id).await?;
     let facts = history(&state, &repository).await?;
     let all_time = watchlist::all_time(&state.context, repository.id).await?;
-    let mut unknown = Unknown::new();
+    let mut unknown = unread(&repository, facts.as_ref(), &MEASURED);
     if all_time.is_none() {
         unknown.insert("all_time".into(), why_not_all_time(&repository));
     }
+    let number = |of: fn(&HistoryFacts) -> u64| facts.as_ref().map(of);
+    let known = facts.as_ref();
     Ok(no_store(ActivityView {
-        as_of: facts.last_at.map(|_| facts.as_of),
-        rule_version: facts.rule_version,
-        commits: facts.commits,
-        merges: facts.merges,
-        bot_commits: facts.bot_commits,
-        insertions: facts.insertions,
-        deletions: facts.deletions,
-        first_at: facts.first_at,
-        last_at: facts.last_at,
-        score: facts.activity.as_ref().map(|activity| activity.score),
-        factors: factors(facts.activity),
-        weekly_rate: RateView { recent: facts.rate.recent, usual: facts.rate.usual },
-        weeks: facts.weeks.iter().map(WeekView::from).collect(),
-        heat_map: facts.heat_map.iter().map(|hours| hours.to_vec()).collect(),
-        churn: facts.churn.into_iter().map(ChurnView::from).collect(),
-        files_changed: facts.files_changed,
-        files_since: facts.files_since,
+        as_of: known.and_then(|facts| facts.last_at.map(|_| facts.as_of)),
+        rule_version: known.map(|facts| facts.rule_version),
+        commits: number(|facts| facts.commits),
+        merges: number(|facts| facts.merges),
+        bot_commits: number(|facts| facts.bot_commits),
+        insertions: number(|facts| facts.insertions),
+        deletions: number(|facts| facts.deletions),
+        first_at: known.and_then(|facts| facts.first_at),
+        last_at: known.and_then(|facts| facts.last_at),
+        score: known.and_then(|facts| facts.activity.as_ref()).map(|activity| activity.score),
+        factors: factors(known.and_then(|facts| facts.activity.clone())),
+        weekly_rate: known.map(|facts| RateView { recent: facts.rate.recent, usual: facts.rate.usual }),
+        weeks: known.map(|facts| facts.weeks.iter().map(WeekView::from).collect()).unwrap_or_default(),
+        heat_map: known.map(|facts| facts.heat_map.iter().map(|hours| hours.to_vec()).collect()),
+        files_changed: number(|facts| facts.files_changed),
+        files_since: known.and_then(|facts| facts.files_since),
+        churn: facts.map(|facts| facts.churn).unwrap_or_default().into_iter().map(ChurnView::from).collect(),
         all_time: all_time.map(AllTimeView::from),
         unknown,
     }))

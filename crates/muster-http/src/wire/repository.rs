@@ -72,12 +72,7 @@ impl RepositoryView {
         let mut unknown: Unknown =
             FORGE_FACTS.iter().map(|field| ((*field).into(), UnknownReason::NoForge)).collect();
         let is_empty = refs.is_some_and(|refs| refs.branches == 0 && refs.tags == 0);
-        let why = match (repository.level, repository.processing) {
-            _ if is_empty => UnknownReason::NoCommits,
-            (Level::Facts, _) => UnknownReason::LevelFacts,
-            (_, Processing::Failed) => UnknownReason::RepositoryError,
-            _ => UnknownReason::InProgress,
-        };
+        let why = why_unread(repository);
         let mut missing = |field: &'static str, is_missing: bool, why: UnknownReason| {
             if is_missing {
                 unknown.insert(field.into(), why);
@@ -141,6 +136,17 @@ impl RepositoryView {
             updated_at: repository.updated_at,
             unknown,
         }
+    }
+}
+
+/// Why the commits of a repository were not read.
+pub(crate) fn why_unread(repository: &Repository) -> UnknownReason {
+    let is_empty = repository.refs.as_ref().is_some_and(|refs| refs.branches == 0 && refs.tags == 0);
+    match (repository.level, repository.processing) {
+        _ if is_empty => UnknownReason::NoCommits,
+        (Level::Facts, _) => UnknownReason::LevelFacts,
+        (_, Processing::Failed) => UnknownReason::RepositoryError,
+        _ => UnknownReason::InProgress,
     }
 }
 

@@ -59,8 +59,11 @@ pub(crate) enum WatchCommand {
         /// Id, number, owner/name or address
         repo: String,
         /// Only this person's watch
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", conflicts_with = "everybody")]
         by: Option<String>,
+        /// Everybody's, with all that is known of it
+        #[arg(long)]
+        everybody: bool,
     },
     /// Take up one that failed
     Retry {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::bail;
 use muster_net::{Call, Verb};
 use serde_json::{Value, json};
 
@@ -30,7 +31,10 @@ pub(crate) fn run(command: &WatchCommand, asking: &Asking, shows_progress: bool)
             }
             return Ok(exit_of(&entry));
         }
-        WatchCommand::Rm { repo, by } => {
+        WatchCommand::Rm { repo, by, everybody } => {
+            if by.is_none() && !everybody {
+                refuse_others(&entry(asking, repo)?, repo)?;
+            }
             let query: Vec<_> = by.iter().map(|by| ("added_by", by.as_str())).collect();
             asking.call(Call { query: &query, ..Call::new(Verb::Delete, &["watchlist", repo]) })?;
             output::line("removed")?;
@@ -97,6 +101,26 @@ fn entry(asking: &Asking, id: &str) -> anyhow::Result<Value> {
 
 fn is_busy(entry: &Value) -> bool {
     text(entry, "status") == "processing" || entry["refreshing"] == true
+}
+
+/// What several people watch is not taken from all of them by the way.
+fn refuse_others(entry: &Value, repo: &str) -> anyhow::Result<()> {
+    let watches = entry["user_watchlists"].as_array().into_iter().flatten();
+    let people: Vec<&str> = watches.map(|watch| text(watch, "added_by")).collect();
+    if people.len() > 1 {
+        bail!(
+            "{} watch {repo}; say whose watch ends with --by NAME, or that all of them do with --everybody",
+            people.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// A step that an entry is ready without, and why it failed.
+fn failed_step(entry: &Value) -> String {
+    let mut steps = entry["steps"].as_array().into_iter().flatten();
+    let failed = steps.find(|step| step["state"] == "failed");
+    failed.map_or_else(String::new, |step| format!("{} failed: {}", text(step, "name"), text(step, "error")))
 }
 
 /// Looks again and again until it is ready or failed, and shows how far it is.
@@ -185,8 +209,9 @@ fn table(entries: &[Value]) -> Table {
             .collect();
         let day: String = text(package, "last_commit_at").chars().take(10).collect();
         let note = match (text(entry, "last_error"), text(entry, "waiting")) {
-            ("", waiting) => waiting,
-            (error, _) => error,
+            ("", "") => failed_step(entry),
+            ("", waiting) => waiting.to_owned(),
+            (error, _) => error.to_owned(),
         };
         table.row(vec![
             output::cell(text(package, "full_name")).bold(),
@@ -196,7 +221,7 @@ fn table(entries: &[Value]) -> Table {
             output::cell(&number("activity_score")),
             output::cell(&number("bus_factor")),
             output::cell(&watchers.join(", ")),
-            output::cell(note),
+            output::cell(&note),
         ]);
     }
     table

@@ -183,6 +183,14 @@ fn a_repository_is_answered_at_once_and_every_number_is_that_of_git() {
     assert_eq!(package["unknown"]["stars"], "no_forge");
     assert_eq!(package["history_since"], Value::Null, "the first commit is there");
 
+    let jobs = service.get(&format!(
+        "/api/v1/jobs?subject={}&kind=repository-setup",
+        package["id"].as_str().expect("an id")
+    ));
+    let job = service.get(&format!("/api/v1/jobs/{}", jobs["items"][0]["id"].as_str().expect("an id")));
+    let log = job["log"][0]["line"].as_str().expect("a line");
+    assert!(log.starts_with("the remote has ") && log.contains("; main is at "), "{job}");
+
     let commits = commits(&service, &entry);
     assert_eq!(of_muster(&commits), of_git(&lab, &lab.root().join("ada/shop")));
     assert_eq!(package["commits"], commits.len());
@@ -416,7 +424,11 @@ fn the_whole_history_is_learned_when_everything_else_is_there() {
     let package = entry(&service, &id)["package"]["id"].as_str().expect("an id").to_owned();
     let activity = || service.get(&format!("/api/v1/repositories/{package}/activity"));
     let before = activity();
-    assert_eq!((&before["all_time"], &before["unknown"]["all_time"]), (&Value::Null, &json!("shallow")));
+    assert_eq!((&before["all_time"], &before["commits"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&before["unknown"]["all_time"], &before["unknown"]["commits"]),
+        (&json!("in_progress"), &json!("in_progress"))
+    );
     service.post("/api/v1/queues/repository-setup/resume", &json!({}));
     ready(&service, &id);
     let deepened = || {

@@ -137,6 +137,15 @@ fn alert_settings_find_what_is_new_and_tell_it_once() {
     let path = format!("/activity/user-watchlist-alerts/{watch}");
     let (status, watch) = service.ask("PUT", &path, &json!({ "ancestry_breaks": false }).to_string());
     assert_eq!((status, &watch["alerts"]), (200, &json!({ "ancestry_breaks": { "enabled": false } })));
-    assert_eq!(service.ask("PUT", &path, &json!({ "unheard_of": true }).to_string()).0, 422);
+    // A list of values is not what it may be taken for.
+    for wrong in [
+        json!({ "unheard_of": true }),
+        json!([]),
+        json!({ "ancestry_breaks": [true] }),
+        json!({ "lines_added_deleted": [true, 3, null, 5] }),
+    ] {
+        assert_eq!(service.ask("PUT", &path, &wrong.to_string()).0, 422, "{wrong}");
+    }
+    assert_eq!(service.ask("POST", "/api/v1/portfolio/fetch", "[]").0, 422);
     service.stop();
 }

@@ -77,6 +77,18 @@ fn every_value_names_who_set_it() {
     ratelimit.enabled → true → default
     ratelimit.requests → 100 → default
     ratelimit.window_seconds → 60 → default
+    redis.connect_timeout_seconds → 1.0 → default
+    redis.db → 0 → default
+    redis.enabled → true → default
+    redis.host → "127.0.0.1" → default
+    redis.max_connections → 2 → default
+    redis.max_value_bytes → 4194304 → default
+    redis.password → "" → default
+    redis.port → 6379 → default
+    redis.prefix → "muster:" → default
+    redis.socket_timeout_seconds → 0.5 → default
+    redis.url → "" → default
+    redis.username → "" → default
     registry.check_seconds → 5 → default
     registry.path → "" → default
     scan.max_depth → 7 → $MUSTER__SCAN__MAX_DEPTH
@@ -87,6 +99,7 @@ fn every_value_names_who_set_it() {
     server.listen → "127.0.0.1:8100" → default
     server.max_body_bytes → 2097152 → default
     server.request_timeout_seconds → 30 → default
+    server.role → "all" → default
     server.shutdown_seconds → 5 → default
     server.trusted_proxies → [] → default
     watch.events → true → default

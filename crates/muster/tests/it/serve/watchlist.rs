@@ -6,6 +6,7 @@
 mod crash;
 mod news;
 mod nodes;
+mod roles;
 
 use std::{collections::HashMap, path::Path};
 

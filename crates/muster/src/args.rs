@@ -294,6 +294,14 @@ pub(crate) enum DbCommand {
         /// The copy
         file: PathBuf,
     },
+    /// Copy a SQLite database into an empty PostgreSQL; no server may be running
+    Copy {
+        /// Where to: postgres://USER@HOST/NAME; the password from the URL, PGPASSWORD or ~/.pgpass
+        #[arg(long, value_name = "URL")]
+        to: String,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
 }
 
 #[derive(Debug, Subcommand)]

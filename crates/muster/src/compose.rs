@@ -144,7 +144,7 @@ fn refuse_divided(role: Role, kind: DatabaseKind) -> Result<(), UsageError> {
         role.as_str()
     );
     let hint =
-        "set DATABASE_URL=postgres://…, or leave out the role";
+        "set DATABASE_URL=postgres://… (`muster db copy` takes along what is there), or leave out the role";
     Err(UsageError { message, hint: Some(hint.to_owned()) })
 }
 

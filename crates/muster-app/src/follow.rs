@@ -10,7 +10,11 @@ use std::time::Duration;
 use muster_store::{Change, Seq, StoreError};
 use tokio::{sync::watch, time};
 
-use crate::{context::Context, events::Event, known::REMOTE_HEADS};
+use crate::{
+    context::Context,
+    events::Event,
+    known::{REMOTE_HEADS, REPOSITORY_REMOVED},
+};
 
 /// How often the sequence is read although nothing was announced.
 const POLL: Duration = Duration::from_millis(500);
@@ -118,6 +122,9 @@ async fn catch_up(context: &Context, followed: &watch::Sender<Seq>) -> Result<()
                 context.known.tell_heads(change.entity_id);
             }
             if let Some(event) = change.event {
+                if event.topic == REPOSITORY_REMOVED {
+                    context.known.tell_repository_removed();
+                }
                 let topic = event.topic.into_owned();
                 context.events.tell(Event { seq: Some(change.seq), topic, data: event.data });
             }

@@ -2,6 +2,7 @@
 //! muster-jobs. Handlers are called again after a crash, late, or for what is gone, and come to the same end.
 
 mod commit_backfill;
+mod copies;
 mod deepen;
 mod derived;
 pub(crate) mod entry;
@@ -32,6 +33,7 @@ use crate::{
 };
 
 use commit_backfill::CommitBackfill;
+pub use copies::Copies;
 use deepen::Deepen;
 use fetch::Fetch;
 use own_remote::OwnRemotes;
@@ -71,8 +73,8 @@ pub struct LocalProjects {
     pub read_again: Arc<dyn Fn(PathBuf) -> BoxFuture<'static, Result<(), AppError>> + Send + Sync>,
 }
 
-/// All kinds of jobs, by name.
-pub fn registry(context: &Context, parts: JobParts) -> Result<Registry, AppError> {
+/// All kinds of jobs, by name, and what looks after the copies that they make.
+pub fn registry(context: &Context, parts: JobParts) -> Result<(Registry, Copies), AppError> {
     let JobParts { folder, policy, webhook, mirror, backfill, watchlist, portfolio, local } = parts;
     let away = |error: MirrorError| AppError::Unavailable {
         what: "the folder of mirrors",
@@ -80,7 +82,8 @@ pub fn registry(context: &Context, parts: JobParts) -> Result<Registry, AppError
     };
     let mirrors = Arc::new(Mirrors::open(&folder).map_err(away)?);
     let clock = Arc::clone(&context.clock);
-    let remotes = Remotes::new(Arc::clone(&mirrors), policy, &mirror, &backfill, clock);
+    let copies = Copies::new(context.clone(), Arc::clone(&mirrors), mirror.quota_bytes);
+    let remotes = Remotes::new(mirrors, policy, &mirror, &backfill, clock, copies.clone());
     let context = || context.clone();
     let own = OwnRemotes::new(context(), remotes.clone(), &portfolio);
     let kinds: [Arc<dyn Job>; 7] = [
@@ -93,10 +96,10 @@ pub fn registry(context: &Context, parts: JobParts) -> Result<Registry, AppError
         Arc::new(Fetch { context: context(), own: own.clone(), local }),
         Arc::new(RemoteHeads { own }),
         Arc::new(RepositorySetup { context: context(), remotes, watchlist }),
-        Arc::new(WatchlistCleanup { context: context(), mirrors, quota_bytes: mirror.quota_bytes }),
+        Arc::new(WatchlistCleanup { context: context() }),
         Arc::new(WebhookDelivery { context: context(), webhook }),
     ];
-    Ok(Registry::new(kinds))
+    Ok((Registry::new(kinds), copies))
 }
 
 /// The queues and their limits, as the configuration wants them.

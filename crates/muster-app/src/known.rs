@@ -10,10 +10,13 @@ use std::{
 };
 
 use muster_model::{RepoId, Timestamp};
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 /// Entity of the change that says: this remote gave another answer than before. Its id is the address.
 pub(crate) const REMOTE_HEADS: &str = "remote_heads";
+
+/// Topic of the event that says: this repository is watched no longer.
+pub(crate) const REPOSITORY_REMOVED: &str = "repository.removed";
 
 /// How a project is kept fresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +86,7 @@ pub struct Known {
     /// Counts since start.
     pub counters: Arc<Counters>,
     heads: HeadsNews,
+    removed: Arc<Notify>,
 }
 
 /// Remotes whose branches are elsewhere than before, by address, for whoever listens.
@@ -111,6 +115,15 @@ impl Known {
     pub(crate) fn tell_heads(&self, url: String) {
         // Nobody may be listening.
         let _ = self.heads.0.send(url);
+    }
+
+    /// Waits until a repository is watched no longer, on whatever node; one such event is remembered for the next who waits.
+    pub(crate) async fn repository_removed(&self) {
+        self.removed.notified().await;
+    }
+
+    pub(crate) fn tell_repository_removed(&self) {
+        self.removed.notify_one();
     }
 
     pub(crate) fn looked(&self, looks: impl IntoIterator<Item = (RepoId, Look)>) {

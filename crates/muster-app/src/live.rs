@@ -78,6 +78,11 @@ impl Live {
         Self { task: tokio::spawn(looper.run()), control }
     }
 
+    /// One that keeps nothing fresh, for a node without folders of its own.
+    pub fn idle() -> Self {
+        Self { task: tokio::spawn(async {}), control: Arc::default() }
+    }
+
     /// Asks for a search through all roots, soon.
     pub fn search(&self) {
         self.control.search();

@@ -8,6 +8,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerConfig {
+    /// What this node does.
+    pub role: Role,
     /// Address and port.
     pub listen: SocketAddr,
     /// Folder for what is kept; empty = the usual one.
@@ -22,6 +24,31 @@ pub struct ServerConfig {
     pub request_timeout_seconds: u64,
     /// Seconds that running requests get when muster stops.
     pub shutdown_seconds: u64,
+}
+
+/// What a node does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Everything.
+    #[default]
+    All,
+    /// Answers, and keeps an eye on its own folders. Of jobs only those that no other node can do, because they are
+    /// about its own folders.
+    Api,
+    /// Does the work in the background, and answers nothing but how it is.
+    Worker,
+}
+
+impl Role {
+    /// The word used in the configuration and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Api => "api",
+            Self::Worker => "worker",
+        }
+    }
 }
 
 /// `[ratelimit]`: how much one client may ask.

@@ -17,6 +17,7 @@ mod warm;
 pub mod wire;
 
 pub use api::openapi;
+pub use config::Role;
 pub use counters::HttpCounters;
 pub use security::HostList;
 pub use server::{BindError, bind, serve};

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use crate::{api, state::HttpState, warm};
+use crate::{api, config::Role, state::HttpState, warm};
 
 /// Connections at once; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 1024;
@@ -62,7 +62,9 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
     patience: Duration,
 ) -> io::Result<()> {
-    tokio::spawn(warm::after_search(state.clone()));
+    if state.role != Role::Worker {
+        tokio::spawn(warm::after_search(state.clone()));
+    }
     tokio::spawn(sweep_limits(state.clone()));
     let router: Router = api::router(state);
     let connections = GracefulShutdown::new();

@@ -17,7 +17,7 @@ use muster_app::{
 use muster_cache::limiter::{Network, SharedLimiter};
 use tokio::sync::watch;
 
-use crate::{counters::HttpCounters, security::HostList, wire::SettingView};
+use crate::{config::Role, counters::HttpCounters, security::HostList, wire::SettingView};
 
 /// The parts of muster that answer requests; cloned for each.
 #[derive(Clone)]
@@ -57,6 +57,8 @@ pub struct Parts {
     pub max_body_bytes: usize,
     /// The configuration in force, without secrets.
     pub settings: Vec<SettingView>,
+    /// What this node does.
+    pub role: Role,
     /// The version of the program.
     pub version: &'static str,
     /// When it began.

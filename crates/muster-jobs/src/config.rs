@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_store::job::{QueueLimits, QueueRate, Retention};
+use muster_store::job::{JobScope, QueueLimits, QueueRate, Retention};
 
 /// A queue and its limits. What a person set while muster ran goes before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,8 @@ impl QueueConfig {
 pub struct RunnerConfig {
     /// The queues that it serves. Those of registered kinds that are missing here run one job at a time.
     pub queues: Vec<QueueConfig>,
+    /// Which jobs of them it takes.
+    pub scope: JobScope,
     /// After so long without a heartbeat a job is given to another.
     pub lease: Duration,
     /// Between two heartbeats; some must fit into a lease.
@@ -60,6 +62,7 @@ impl Default for RunnerConfig {
     fn default() -> Self {
         Self {
             queues: Vec::new(),
+            scope: JobScope::All,
             lease: Duration::from_secs(30),
             heartbeat: Duration::from_secs(10),
             poll: Duration::from_secs(1),

@@ -15,6 +15,7 @@ mod stats;
 pub use backoff::retry_delay;
 pub use config::{QueueConfig, RunnerConfig};
 pub use job::{Job, JobFailure};
+pub use muster_store::job::JobScope;
 pub use registry::Registry;
 pub use run::JobRun;
 pub use runner::{Chance, ProgressListener, Runner};

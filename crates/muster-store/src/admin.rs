@@ -1,4 +1,4 @@
-//! What a person does to a database as a whole: see its schema, bring it up to date, copy it, put a copy back. For the
+//! What a person does to a database as a whole: see its schema, bring it up to date, copy it, put a copy back, move it to PostgreSQL. For the
 //! command line; opens what it needs and closes it again.
 //!
 //! PostgreSQL has tools of its own for copies: there the answer is the command to run.
@@ -14,6 +14,8 @@ use crate::{
     migration::{self, Found, MIGRATIONS, SCHEMA_VERSION},
     postgres, sqlite,
 };
+
+pub use crate::transfer::{CopiedTable, copy};
 
 /// What is known of a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -70,6 +70,11 @@ impl StoreConfig {
         }
     }
 
+    /// Which database it names.
+    pub fn kind(&self) -> Result<DatabaseKind, StoreError> {
+        self.target().map(|target| target.kind())
+    }
+
     pub(crate) fn target(&self) -> Result<Target, StoreError> {
         let Some(url) = &self.url else {
             return Ok(Target::Sqlite(self.data_dir.join("muster.db")));

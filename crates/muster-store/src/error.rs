@@ -120,6 +120,26 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// Something would be lost, or mixed with something else.
+    #[error("{place} holds data already, in table {table}; nothing was changed, name an empty database")]
+    NotEmpty {
+        /// Where.
+        place: String,
+        /// The first table that has a row.
+        table: String,
+    },
+    /// A copy was taken back, because it is not whole.
+    #[error("{place} has {rows} rows in table {table} where {wanted} were copied; nothing was kept")]
+    Incomplete {
+        /// Where it was copied to.
+        place: String,
+        /// The table.
+        table: String,
+        /// Rows in the source.
+        wanted: i64,
+        /// Rows in the copy.
+        rows: i64,
+    },
     /// A server is backed up with its own tools.
     #[error("PostgreSQL is backed up with its own tools, for example:\n  {command}")]
     OwnTools {

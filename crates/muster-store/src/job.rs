@@ -31,7 +31,7 @@ mod schedule;
 mod stat;
 mod wakes;
 
-pub use claim::{Claim, Claimed, ClaimedJob};
+pub use claim::{Claim, Claimed, ClaimedJob, JobScope};
 pub use enqueue::Enqueued;
 pub use finish::{Finish, GivenUp, JobOutcome, Settled};
 pub use lease::{Heartbeat, HeartbeatAnswer};

@@ -240,6 +240,20 @@ pub(crate) struct ServeArgs {
     /// Folder for what is kept [default: server.data_dir]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// What this node does; api and worker need PostgreSQL [default: server.role]
+    #[arg(long, value_enum, value_name = "ROLE")]
+    pub(crate) role: Option<ServeRole>,
+}
+
+/// What a node does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServeRole {
+    /// Everything
+    All,
+    /// Answers and keeps an eye on folders; work in the background is left to workers
+    Api,
+    /// Does the work in the background; answers only how it is
+    Worker,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -278,6 +292,14 @@ pub(crate) enum DbCommand {
     Restore {
         /// The copy
         file: PathBuf,
+    },
+    /// Copy a SQLite database into an empty PostgreSQL; no server may be running
+    Copy {
+        /// Where to: postgres://USER@HOST/NAME; the password from the URL, PGPASSWORD or ~/.pgpass
+        #[arg(long, value_name = "URL")]
+        to: String,
+        #[command(flatten)]
+        output: OutputArgs,
     },
 }
 

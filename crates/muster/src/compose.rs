@@ -28,7 +28,7 @@ use muster_app::{
     context::News,
     events::Event,
     follow,
-    jobs::{self, JobParts},
+    jobs::{self, Copies, JobParts},
     live::Live,
     remote_policy::RemotePolicy,
     services::scan::{Detail, RelationChoices, ScanRequest},
@@ -39,14 +39,17 @@ use muster_cache::{
     limiter::{LimitConfig, Limiter, Network, SharedLimiter, network},
     redis::RedisLink,
 };
-use muster_http::{HostList, HttpState, Parts, config::RateLimitConfig, wire::SettingView};
-use muster_jobs::{ProgressListener, Registry, Runner};
+use muster_http::{HostList, HttpState, Parts, Role, config::RateLimitConfig, wire::SettingView};
+use muster_jobs::{JobScope, ProgressListener, Registry, Runner, RunnerConfig};
 use muster_model::{Clock, NodeId, SystemClock};
 use muster_net::Webhook;
-use muster_store::{FolderLock, Migrate, Store, StoreConfig};
+use muster_store::{DatabaseKind, FolderLock, Migrate, Store, StoreConfig};
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::config::{Config, Gathered, Origin, Setting};
+use crate::{
+    config::{Config, Gathered, Origin, Setting},
+    exit::UsageError,
+};
 
 /// What is running.
 pub(crate) struct Composed {
@@ -71,7 +74,10 @@ pub(crate) async fn compose(
     let Gathered { config, settings, .. } = gathered;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let data_dir = data_dir(&config.server.data_dir)?;
-    let store = Store::open(&store_config(&config.database, &data_dir), Arc::clone(&clock)).await?;
+    let store_config = store_config(&config.database, &data_dir);
+    let role = config.server.role;
+    refuse_divided(role, store_config.kind()?)?;
+    let store = Store::open(&store_config, Arc::clone(&clock)).await?;
     let node = node_id(&data_dir, &*clock)?;
     // Two servers with one identity would each take the other's projects for their own. The store holds a lock of its own
     // where it lies in the data folder; this one is for a store elsewhere.
@@ -90,12 +96,19 @@ pub(crate) async fn compose(
         RegistryKeeper::load(context.clone(), keeper.clone(), &registry_config(&config)?, roots, home)
             .await?;
     tokio::spawn(upkeep::run(context.clone()));
-    let kinds = kinds(&context, &config, &data_dir, &policy, &keeper, webhook)?;
+    let (kinds, copies) = kinds(&context, &config, &data_dir, &policy, &keeper, webhook)?;
     jobs::begin_upkeep(&context).await?;
+    tokio::spawn(copies.look_after());
     let runner_task = run_jobs(&context, &config, kinds.clone(), stopped.clone());
-    let live = Live::start(context.clone(), keeper.clone(), config.watch.clone());
+    let live = match role {
+        Role::All | Role::Api => Live::start(context.clone(), keeper.clone(), config.watch.clone()),
+        Role::Worker => Live::idle(),
+    };
+    // Without a file, as a worker is, this does nothing.
     let registry_task = registry.follow(live.searcher());
-    follow_remotes(&context, &keeper, &config, &live);
+    if role != Role::Worker {
+        follow_remotes(&context, &keeper, &config, &live);
+    }
     let state = HttpState::new(Parts {
         fetcher: Fetcher::new(context.clone(), policy.clone()),
         watchlist: Watchlist::start(context.clone(), policy),
@@ -113,11 +126,26 @@ pub(crate) async fn compose(
         request_timeout: Duration::from_secs(config.server.request_timeout_seconds.max(1)),
         max_body_bytes: config.server.max_body_bytes,
         settings: settings.iter().map(setting_view).collect(),
+        role,
         version: env!("CARGO_PKG_VERSION"),
         started: Instant::now(),
         counters: muster_http::HttpCounters::default(),
     });
     Ok(Composed { state, store, node_lock, registry_task, runner_task })
+}
+
+/// One process holds a SQLite database: a part of muster that runs by itself would find nobody to work with.
+fn refuse_divided(role: Role, kind: DatabaseKind) -> Result<(), UsageError> {
+    if role == Role::All || kind == DatabaseKind::Postgres {
+        return Ok(());
+    }
+    let message = format!(
+        "role {} needs PostgreSQL: a SQLite database is held by one process, which has to do everything",
+        role.as_str()
+    );
+    let hint =
+        "set DATABASE_URL=postgres://… (`muster db copy` takes along what is there), or leave out the role";
+    Err(UsageError { message, hint: Some(hint.to_owned()) })
 }
 
 fn webhook(config: &WebhookConfig) -> anyhow::Result<Option<Webhook>> {
@@ -135,7 +163,7 @@ fn kinds(
     policy: &RemotePolicy,
     keeper: &Keeper,
     webhook: Option<Webhook>,
-) -> anyhow::Result<Registry> {
+) -> anyhow::Result<(Registry, Copies)> {
     let folder = &config.mirror.folder;
     let folder =
         if folder.as_os_str().is_empty() { data_dir.join("mirrors") } else { std::path::absolute(folder)? };
@@ -173,10 +201,15 @@ fn run_jobs(
         events.tell(Event { seq: None, topic: "job.progress".to_owned(), data });
     });
     let grace = Duration::from_secs(config.server.shutdown_seconds);
+    let scope = match config.server.role {
+        Role::All | Role::Worker => JobScope::All,
+        // What is about its own folders waits for no other node.
+        Role::Api => JobScope::OwnNode,
+    };
     let runner = Runner::new(
         context.store.clone(),
         kinds,
-        jobs::runner_config(&config.jobs, grace),
+        RunnerConfig { scope, ..jobs::runner_config(&config.jobs, grace) },
         Arc::clone(&context.clock),
         Arc::clone(&context.chance),
         context.node,
@@ -210,6 +243,10 @@ fn scan_request(config: &Config, policy: &RemotePolicy) -> ScanRequest {
 
 fn registry_config(config: &Config) -> anyhow::Result<RegistryConfig> {
     let mut registry = config.registry.clone();
+    if config.server.role == Role::Worker {
+        // What it says is about folders.
+        registry.path = PathBuf::new();
+    }
     if !registry.path.as_os_str().is_empty() {
         registry.path = std::path::absolute(&registry.path)?;
     }

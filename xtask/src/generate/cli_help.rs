@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 /// The commands, in the order of the help.
-const COMMANDS: [&[&str]; 39] = [
+const COMMANDS: [&[&str]; 40] = [
     &[],
     &["scan"],
     &["show"],
@@ -42,6 +42,7 @@ const COMMANDS: [&[&str]; 39] = [
     &["db", "status"],
     &["db", "backup"],
     &["db", "restore"],
+    &["db", "copy"],
     &["openapi"],
     &["config"],
     &["config", "show"],

@@ -23,6 +23,7 @@ use crate::{
         entry::{begin_anew, told},
         requests::{self, Urgency},
     },
+    known::REPOSITORY_REMOVED,
     remote_policy::RemotePolicy,
     services::watchlist,
 };
@@ -102,7 +103,7 @@ impl Watchlist {
         if left == 0 {
             tx.job_schedule_remove(&[requests::poll_key(&repository)]).await?;
             tx.repository_remove(repository.id).await?;
-            told(&mut tx, &repository, "repository.removed");
+            told(&mut tx, &repository, REPOSITORY_REMOVED);
         } else {
             told(&mut tx, &repository, "repository.changed");
         }

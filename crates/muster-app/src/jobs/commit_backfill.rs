@@ -23,7 +23,7 @@ use super::{
     entry::{self, told},
     news,
     remote::Remotes,
-    requests::{self, COMMIT_BACKFILL},
+    requests::COMMIT_BACKFILL,
 };
 
 /// Batches that wait to be stored.
@@ -200,7 +200,6 @@ impl CommitBackfill {
             news::enqueue(context, &mut tx, &repository, news::READY).await?;
         }
         news::raise(context, &mut tx, &repository, alerts).await?;
-        tx.job_enqueue(&[requests::cleanup_soon(context)]).await?;
         Ok(run.complete_in(tx).await?)
     }
 }

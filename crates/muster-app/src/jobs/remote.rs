@@ -18,6 +18,8 @@ use crate::{
     remote_policy::RemotePolicy,
 };
 
+use super::copies::Copies;
+
 /// How long a job waits for another one that works with the same copy.
 const IN_USE_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
@@ -30,6 +32,7 @@ pub(super) struct Remotes {
     backfill: BackfillConfig,
     clock: Arc<dyn Clock>,
     keeps_copies: bool,
+    copies: Copies,
 }
 
 impl Remotes {
@@ -40,6 +43,7 @@ impl Remotes {
         mirror: &MirrorConfig,
         backfill: &BackfillConfig,
         clock: Arc<dyn Clock>,
+        copies: Copies,
     ) -> Self {
         let limits = MirrorLimits {
             wall: Duration::from_secs(mirror.timeout_seconds.max(1)),
@@ -53,6 +57,7 @@ impl Remotes {
             backfill: backfill.clone(),
             clock,
             keeps_copies: mirror.quota_bytes != 0,
+            copies,
         }
     }
 
@@ -97,10 +102,13 @@ impl Remotes {
         window: Window,
     ) -> Result<Mirror, JobFailure> {
         let (remotes, id) = (self.clone(), repository.id);
-        self.with_git(run, move |watch| {
+        let updated = self.with_git(run, move |watch| {
             mirror::update(&remotes.mirrors, id, &source, &refs, &window, &remotes.limits, watch)
-        })
-        .await
+        });
+        let updated = updated.await;
+        // Also after a failure, which may have left something.
+        self.copies.came();
+        updated
     }
 
     /// The copy if this node has one of this commit, else a new one: copies are a cache, and may be another node's.

@@ -13,7 +13,7 @@ pub const REPOSITORY_SETUP: &str = "repository-setup";
 pub const COMMIT_BACKFILL: &str = "commit-backfill";
 /// Kind: tell the webhook.
 pub const WEBHOOK_DELIVERY: &str = "webhook-delivery";
-/// Kind: commits of repositories that are gone.
+/// Kind: remove the commits of repositories that are gone.
 pub const WATCHLIST_CLEANUP: &str = "watchlist-cleanup";
 
 /// Kind: ask the remote of a checkout what branches it has.
@@ -153,7 +153,7 @@ pub fn fetch(context: &Context, project: RepoId, host: &str) -> NewJob {
     }
 }
 
-/// Removes what a repository left behind.
+/// Removes what repositories left behind in the store.
 pub fn cleanup(context: &Context) -> NewJob {
     let id = JobId::new(context.clock.now(), (context.chance)());
     NewJob {
@@ -163,13 +163,6 @@ pub fn cleanup(context: &Context) -> NewJob {
         loudness: Loudness::Quiet,
         ..NewJob::new(id, WATCHLIST_CLEANUP, QUEUE_MAINTENANCE, json!({}))
     }
-}
-
-/// Does so when a few more copies may have come.
-pub fn cleanup_soon(context: &Context) -> NewJob {
-    const SOON: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
-    let cleanup = cleanup(context);
-    NewJob { run_at: context.clock.now().checked_add(SOON).ok(), ..cleanup }
 }
 
 /// Does so once a day besides, and at start.

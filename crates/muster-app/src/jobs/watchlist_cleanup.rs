@@ -1,15 +1,13 @@
-//! Removes what the watchlist leaves behind: commits of repositories that are gone, copies that nobody needs or that do
-//! not fit the quota, and what crashes left of copies.
+//! Removes what the watchlist leaves behind in the store: commits of repositories that are gone. Their copies are the
+//! matter of each node that has some.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use muster_git::mirror::{MirrorError, Mirrors, default_quota};
 use muster_jobs::{Job, JobFailure, JobRun};
-use muster_model::RepoId;
 use muster_store::Priority;
 
-use crate::{blocking::blocking, context::Context};
+use crate::context::Context;
 
 use super::requests::{QUEUE_MAINTENANCE, WATCHLIST_CLEANUP};
 
@@ -19,9 +17,6 @@ const BATCH: u64 = 200;
 /// See the module.
 pub(super) struct WatchlistCleanup {
     pub(super) context: Context,
-    pub(super) mirrors: Arc<Mirrors>,
-    /// Bytes that copies may take; negative = what the disk suggests.
-    pub(super) quota_bytes: i64,
 }
 
 impl Job for WatchlistCleanup {
@@ -55,41 +50,6 @@ impl WatchlistCleanup {
                 }
             }
         }
-        let known = self.context.store.repository_ids().await?;
-        let (mirrors, quota) = (Arc::clone(&self.mirrors), self.quota_bytes);
-        let done = blocking("looking after mirrors", move || trim(&mirrors, quota, &known)).await;
-        match done {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(JobFailure::Retry(error.to_string())),
-            Err(error) => Err(JobFailure::Retry(error.to_string())),
-        }
+        Ok(())
     }
-}
-
-/// Removes copies of repositories that are gone, then the longest unused ones beyond the quota. Those that are in use
-/// are held by whoever uses them, and stay.
-fn trim(mirrors: &Mirrors, quota: i64, known: &[RepoId]) -> Result<(), MirrorError> {
-    mirrors.sweep()?;
-    for size in mirrors.sizes()? {
-        if known.binary_search(&size.id).is_err() {
-            match mirrors.remove(size.id) {
-                Ok(()) | Err(MirrorError::InUse { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    let quota = match u64::try_from(quota) {
-        Ok(bytes) => bytes,
-        Err(_) => default_quota(mirrors.root())?,
-    };
-    let trimmed = mirrors.trim(quota, &|_| false)?;
-    if !trimmed.removed.is_empty() {
-        tracing::info!(
-            mirrors.removed = trimmed.removed.len(),
-            mirrors.freed_bytes = trimmed.freed,
-            mirrors.left_bytes = trimmed.left,
-            "copies beyond the quota were removed"
-        );
-    }
-    Ok(())
 }

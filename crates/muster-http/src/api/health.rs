@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
+    config::Role,
     metrics,
     problem::{Code, Problem},
     state::HttpState,
@@ -43,6 +44,8 @@ struct ServiceHealthView {
     /// `ok`, or `degraded` if some part is.
     status: &'static str,
     version: &'static str,
+    /// What this node does: `all`, `api` or `worker`.
+    role: &'static str,
     uptime_seconds: u64,
     parts: BTreeMap<&'static str, PartView>,
 }
@@ -79,6 +82,21 @@ async fn health(State(state): State<HttpState>) -> impl IntoResponse {
     if let Some(shared) = state.context.cache.shared_stats() {
         parts.insert("redis", redis(&shared));
     }
+    // A worker keeps an eye on no folders.
+    if state.role != Role::Worker {
+        portfolio(&state, &mut parts);
+    }
+    let is_ok = parts.values().all(|part| part.status == "ok");
+    no_store(ServiceHealthView {
+        status: if is_ok { "ok" } else { "degraded" },
+        version: state.version,
+        role: state.role.as_str(),
+        uptime_seconds: state.started.elapsed().as_secs(),
+        parts,
+    })
+}
+
+fn portfolio(state: &HttpState, parts: &mut BTreeMap<&'static str, PartView>) {
     let watch = state.context.known.health();
     parts.insert("watching", watch.degraded.clone().map_or_else(PartView::ok, PartView::degraded));
     let roots = match watch.roots_away.as_slice() {
@@ -97,14 +115,7 @@ async fn health(State(state): State<HttpState>) -> impl IntoResponse {
         scan.message = Some("the first search is running; answers come from what was stored".to_owned());
     }
     parts.insert("portfolio", scan);
-    parts.insert("registry", registry(&state));
-    let is_ok = parts.values().all(|part| part.status == "ok");
-    no_store(ServiceHealthView {
-        status: if is_ok { "ok" } else { "degraded" },
-        version: state.version,
-        uptime_seconds: state.started.elapsed().as_secs(),
-        parts,
-    })
+    parts.insert("registry", registry(state));
 }
 
 /// Never `down`: muster works without it.

@@ -26,6 +26,7 @@ use utoipa::{OpenApi, openapi::OpenApi as Document};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
+    config::Role,
     gate,
     problem::{Code, Problem},
     state::HttpState,
@@ -58,6 +59,29 @@ struct Info;
 
 /// All routes with what every request passes.
 pub fn router(state: HttpState) -> Router {
+    let routes = match state.role {
+        Role::All | Role::Api => all_routes(&state),
+        Role::Worker => Router::new().merge(health::short_routes()).nest("/api/v1", health::routes().into()),
+    };
+    let unknown = match state.role {
+        Role::All | Role::Api => "there is no such route; /api/docs lists all",
+        Role::Worker => {
+            "this node works in the background and says only how it is; ask one with role api or all"
+        }
+    };
+    routes
+        .fallback(move || async move { Problem::new(Code::NotFound, unknown) })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(
+                Code::MethodNotAllowed,
+                "the route does not take this method; /api/docs lists what it takes",
+            )
+        })
+        .layer(middleware::from_fn_with_state(state.clone(), gate::pass))
+        .with_state(state)
+}
+
+fn all_routes(state: &HttpState) -> Router<HttpState> {
     let (documented, _) = documented().split_for_parts();
     let (ready, _) = ready_routes().split_for_parts();
     let worth_it = SizeAbove::new(LEAST_COMPRESSED).and(NotForContentType::SSE);
@@ -77,15 +101,6 @@ pub fn router(state: HttpState) -> Router {
         .merge(ready)
         .merge(portfolio::short_routes())
         .merge(rest)
-        .fallback(|| async { Problem::new(Code::NotFound, "there is no such route; /api/docs lists all") })
-        .method_not_allowed_fallback(|| async {
-            Problem::new(
-                Code::MethodNotAllowed,
-                "the route does not take this method; /api/docs lists what it takes",
-            )
-        })
-        .layer(middleware::from_fn_with_state(state.clone(), gate::pass))
-        .with_state(state)
 }
 
 /// Routes that answer from ready bodies.

@@ -156,7 +156,7 @@ impl Setup {
             local: keeper.local_projects(),
         };
         // Nothing runs them here: what they do is tried on the whole program.
-        let kinds = jobs::registry(&context, parts).expect("a folder for mirrors");
+        let (kinds, _) = jobs::registry(&context, parts).expect("a folder for mirrors");
         let fetcher = Fetcher::new(context.clone(), policy.clone());
         let watchlist = Watchlist::start(context.clone(), policy);
         let jobs = JobControl::new(context.clone(), kinds);
@@ -183,6 +183,7 @@ impl Setup {
             request_timeout: self.request_timeout,
             max_body_bytes: self.max_body_bytes,
             settings: Vec::new(),
+            role: muster_http::Role::All,
             version: "1.2.3",
             started: Instant::now(),
             counters: HttpCounters::default(),

@@ -186,7 +186,11 @@ impl Turns {
                     return Ok(());
                 }
                 let names: Vec<String> = with_room.iter().map(|queue| queue.name.clone()).collect();
-                let due = self.shared.store.job_queues_due(&names, self.shared.node).await?;
+                let due = self
+                    .shared
+                    .store
+                    .job_queues_due(&names, self.shared.node, self.shared.config.scope)
+                    .await?;
                 with_room.into_iter().filter(|queue| due.contains(&queue.name)).collect()
             } else {
                 // A run's end makes room in its queue: look there in the same transaction.
@@ -326,7 +330,14 @@ impl Shared {
 
     async fn claim(&self, tx: &mut Tx, queue: &Queue) -> Result<Claimed, StoreError> {
         let (held, ahead) = queue.wants(self.config.ahead);
-        let claim = Claim { queue: &queue.name, held, ahead, node: self.node, lease: self.config.lease };
+        let claim = Claim {
+            queue: &queue.name,
+            held,
+            ahead,
+            node: self.node,
+            scope: self.config.scope,
+            lease: self.config.lease,
+        };
         tx.job_claim(claim).await
     }
 }

@@ -15,7 +15,7 @@ use muster_model::{
 };
 use muster_store::{
     Priority, StoreError,
-    job::{Claim, Finish, JobOutcome, NewJob, RunNotes},
+    job::{Claim, Finish, JobOutcome, JobScope, NewJob, RunNotes},
 };
 use muster_testkit::Postgres;
 use serde_json::json;
@@ -144,7 +144,14 @@ async fn a_late_result_is_refused(mut world: World) {
         }
     };
     let node = NodeId::new(world.after(0), [9; 10]);
-    let claim = Claim { queue: "work", held: 0, ahead: 1, node, lease: Duration::from_secs(30) };
+    let claim = Claim {
+        queue: "work",
+        held: 0,
+        ahead: 1,
+        node,
+        scope: JobScope::All,
+        lease: Duration::from_secs(30),
+    };
     let stolen = tx.job_claim(claim).await.unwrap().jobs.remove(0);
     tx.setting_put("result", &json!("first")).await.unwrap();
     let finish = Finish { lease: stolen.lease, outcome: JobOutcome::Completed, notes: RunNotes::default() };
@@ -181,7 +188,8 @@ async fn a_machine_that_slept_keeps_its_jobs(mut world: World) {
     let orphan = NewJob::new(new_id(), "waits", "other", json!(null));
     tx.job_enqueue(&[orphan]).await.unwrap();
     let node = NodeId::new(world.after(0), [9; 10]);
-    let claim = Claim { queue: "other", held: 0, ahead: 0, node, lease: Duration::ZERO };
+    let claim =
+        Claim { queue: "other", held: 0, ahead: 0, node, scope: JobScope::All, lease: Duration::ZERO };
     let orphan = tx.job_claim(claim).await.unwrap().jobs.remove(0).record.id;
     tx.commit().await.unwrap();
     world.forward(1);

@@ -42,8 +42,30 @@ pub struct Claim<'a> {
     pub ahead: u32,
     /// Who runs them.
     pub node: NodeId,
+    /// Which of them it takes.
+    pub scope: JobScope,
     /// How long without a heartbeat.
     pub lease: Duration,
+}
+
+/// Which jobs a node takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum JobScope {
+    /// Those that any node may run, and those that it alone may run.
+    #[default]
+    All,
+    /// Only the latter: the others are left to nodes that are there for them.
+    OwnNode,
+}
+
+impl JobScope {
+    /// The condition, with the place of the node's id among the values.
+    fn may_run(self, place: usize) -> String {
+        match self {
+            Self::All => format!("(only_node IS NULL OR only_node = ${place})"),
+            Self::OwnNode => format!("only_node = ${place}"),
+        }
+    }
 }
 
 /// What a runner got.
@@ -111,7 +133,7 @@ impl Tx {
              AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND {} <= $1 AND {} \
              ORDER BY priority, run_at, id LIMIT $5 {}",
             self.run_at(),
-            may_run(3),
+            claim.scope.may_run(3),
             self.skip_locked()
         );
         self.claim_where(&inner, claim, now, vec![claim.queue.into(), i64::from(room).into()]).await
@@ -160,7 +182,7 @@ impl Tx {
     async fn groups_waiting(&self, claim: Claim<'_>, in_force: &InForce) -> Result<Vec<Group>, DbErr> {
         // From one group to the next through the index, without a look at the jobs between.
         let (queue, node) = (claim.queue, claim.node.to_string());
-        let mine = may_run(4);
+        let mine = claim.scope.may_run(4);
         let sql = format!(
             "WITH RECURSIVE waiting(name) AS ( \
              SELECT (SELECT min(group_key) FROM job WHERE queue = $1 AND group_key > $2 \
@@ -179,7 +201,7 @@ impl Tx {
             format!(
                 "SELECT 1 FROM job WHERE queue = $1 AND group_key = '' \
                  AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND {} LIMIT 1",
-                may_run(2)
+                claim.scope.may_run(2)
             ),
             [queue.into(), node.as_str().into()],
         );
@@ -247,7 +269,7 @@ impl Tx {
                  AND state IN ('available', 'scheduled', 'retryable') AND is_parked = 0 AND {} <= $2 AND {} \
                  ORDER BY priority, run_at, id LIMIT ${count}) AS group_{place}",
                 self.run_at(),
-                may_run(3)
+                claim.scope.may_run(3)
             ));
         }
         if parts.is_empty() {
@@ -300,11 +322,6 @@ impl Tx {
     }
 }
 
-/// What this node may run, by the place of its id among the values.
-fn may_run(place: usize) -> String {
-    format!("(only_node IS NULL OR only_node = ${place})")
-}
-
 struct Group {
     /// '' for jobs without one.
     name: String,
@@ -317,14 +334,19 @@ pub(super) fn placeholders(first: usize, count: usize) -> String {
 }
 
 impl crate::store::Store {
-    /// Of these queues those in which something is due that this node may run. Locks nothing.
-    pub async fn job_queues_due(&self, queues: &[String], node: NodeId) -> Result<Vec<String>, StoreError> {
+    /// Of these queues those in which something is due that this node takes. Locks nothing.
+    pub async fn job_queues_due(
+        &self,
+        queues: &[String],
+        node: NodeId,
+        scope: JobScope,
+    ) -> Result<Vec<String>, StoreError> {
         if queues.is_empty() {
             return Ok(Vec::new());
         }
         let now = text::micros(self.inner.clock.now());
         let mut values: Vec<Value> = vec![now.into(), node.to_string().into()];
-        let mine = may_run(2);
+        let mine = scope.may_run(2);
         let mut parts = Vec::new();
         for queue in queues {
             values.push(queue.as_str().into());

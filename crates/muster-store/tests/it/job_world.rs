@@ -12,8 +12,8 @@ use muster_model::{
 use muster_store::{
     Priority, Store,
     job::{
-        Claim, ClaimedJob, Enqueued, Finish, Heartbeat, HeartbeatAnswer, JobFilter, JobOutcome, Lease,
-        NewJob, RunNotes, Settled,
+        Claim, ClaimedJob, Enqueued, Finish, Heartbeat, HeartbeatAnswer, JobFilter, JobOutcome, JobScope,
+        Lease, NewJob, RunNotes, Settled,
     },
 };
 use muster_testkit::FixedClock;
@@ -71,7 +71,7 @@ pub(crate) async fn claim(store: &Store, count: u32) -> Vec<ClaimedJob> {
 pub(crate) async fn claim_from(store: &Store, queue: &str, count: u32) -> Vec<ClaimedJob> {
     let mut tx = store.begin(Priority::Background).await.unwrap();
     // As if so many slots were free, whatever the queue's concurrency is (1 unless configured).
-    let claim = Claim { queue, held: 1, ahead: count, node: node(), lease: LEASE };
+    let claim = Claim { queue, held: 1, ahead: count, node: node(), scope: JobScope::All, lease: LEASE };
     let claimed = tx.job_claim(claim).await.unwrap();
     tx.commit().await.unwrap();
     claimed.jobs

@@ -10,7 +10,7 @@ use muster_model::{
 };
 use muster_store::{
     Priority, Seq, Store, StoreError,
-    job::{Claim, Finish, Heartbeat, JobOutcome, LOG_LINES, Lease, Loudness, NewJob, RunNotes},
+    job::{Claim, Finish, Heartbeat, JobOutcome, JobScope, LOG_LINES, Lease, Loudness, NewJob, RunNotes},
 };
 use muster_testkit::Postgres;
 use serde_json::json;
@@ -56,7 +56,10 @@ async fn a_claim_takes_the_most_urgent_then_the_longest_due(world: World) {
     let jobs = [due(1, -1, 2), due(2, -3, 2), due(3, 10, 1), due(4, -2, 3), due(5, -3, 2), due(6, 0, 1)];
     enqueue(&store, &jobs).await;
     assert_eq!(state(&store, job_id(3)).await, JobState::Scheduled);
-    assert_eq!(store.job_queues_due(&["none".into(), "work".into()], node()).await.unwrap(), ["work"]);
+    assert_eq!(
+        store.job_queues_due(&["none".into(), "work".into()], node(), JobScope::All).await.unwrap(),
+        ["work"]
+    );
     let first = claim(&store, 3).await;
     assert_eq!(ids(&first), [6, 2, 5].map(job_id));
     let run = &first[0].record;
@@ -65,7 +68,7 @@ async fn a_claim_takes_the_most_urgent_then_the_longest_due(world: World) {
     assert_eq!(run.payload, json!({"number": 6}));
     assert_eq!(ids(&claim(&store, 10).await), [1, 4].map(job_id));
     assert_eq!(ids(&claim(&store, 10).await), []);
-    assert_eq!(store.job_queues_due(&["work".into()], node()).await.unwrap(), [""; 0]);
+    assert_eq!(store.job_queues_due(&["work".into()], node(), JobScope::All).await.unwrap(), [""; 0]);
     forward(&world.clock, 10);
     assert_eq!(ids(&claim(&store, 10).await), [3].map(job_id));
 }
@@ -207,7 +210,7 @@ async fn claims_at_once_give_no_job_twice(mut world: World) {
             loop {
                 let claimed = claim(&store, 7).await;
                 if claimed.is_empty()
-                    && store.job_queues_due(&["work".into()], node()).await.unwrap().is_empty()
+                    && store.job_queues_due(&["work".into()], node(), JobScope::All).await.unwrap().is_empty()
                 {
                     return mine;
                 }
@@ -463,7 +466,7 @@ async fn wakes_are_heard_after_the_commit(world: World) {
     tx.job_enqueue(&[job(2)]).await.unwrap();
     drop(tx);
     assert!(timeout(Duration::from_millis(20), wakes.heard()).await.is_err());
-    let claim = Claim { queue: "work", held: 0, ahead: 0, node: node(), lease: LEASE };
+    let claim = Claim { queue: "work", held: 0, ahead: 0, node: node(), scope: JobScope::All, lease: LEASE };
     let mut tx = store.begin(Priority::Interactive).await.unwrap();
     assert_eq!(tx.job_claim(claim).await.unwrap().jobs.len(), 0);
 }

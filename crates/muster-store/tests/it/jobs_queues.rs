@@ -10,8 +10,8 @@ use muster_model::{
 use muster_store::{
     Priority, Store,
     job::{
-        Claim, Finish, JobFilter, JobOutcome, NewJob, QueueLimits, QueueRate, RateSetting, Retention,
-        RunNotes,
+        Claim, Finish, JobFilter, JobOutcome, JobScope, NewJob, QueueLimits, QueueRate, RateSetting,
+        Retention, RunNotes,
     },
 };
 
@@ -45,7 +45,7 @@ async fn configure(store: &Store, limits: QueueLimits) {
 /// What a claim with so many held says, and how many it gives.
 async fn claimed(store: &Store, held: u32) -> (usize, QueueLimits) {
     let mut tx = store.begin(Priority::Background).await.unwrap();
-    let claim = Claim { queue: "work", held, ahead: 0, node: node(), lease: LEASE };
+    let claim = Claim { queue: "work", held, ahead: 0, node: node(), scope: JobScope::All, lease: LEASE };
     let claimed = tx.job_claim(claim).await.unwrap();
     tx.commit().await.unwrap();
     (claimed.jobs.len(), claimed.limits)
@@ -286,8 +286,8 @@ async fn what_only_one_node_may_run_is_not_there_for_others(world: World) {
     // In a queue without groups.
     enqueue(&store, &[of_other(1), job(2)]).await;
     assert_eq!(ids(&claim(&store, 10).await), [job_id(2)]);
-    assert!(store.job_queues_due(&queues, node()).await.unwrap().is_empty());
-    assert_eq!(store.job_queues_due(&queues, other).await.unwrap(), queues);
+    assert!(store.job_queues_due(&queues, node(), JobScope::All).await.unwrap().is_empty());
+    assert_eq!(store.job_queues_due(&queues, other, JobScope::All).await.unwrap(), queues);
     let waits = record(&store, job_id(1)).await;
     assert_eq!(waits.only_node, Some(other));
     let reason = waits.wait_reason.unwrap();
@@ -301,9 +301,24 @@ async fn what_only_one_node_may_run_is_not_there_for_others(world: World) {
     let mut claimed = ids(&claim(&store, 10).await);
     claimed.sort();
     assert_eq!(claimed, [job_id(200), job_id(201)]);
+    // A node that leaves to others what others can do takes its own alone, with groups and without.
+    enqueue(&store, &[job(300), grouped(301, "host-1")]).await;
+    assert!(store.job_queues_due(&queues, node(), JobScope::OwnNode).await.unwrap().is_empty());
+    let own = NewJob { only_node: Some(node()), ..grouped(302, "host-1") };
+    enqueue(&store, &[own, NewJob { only_node: Some(node()), ..job(303) }]).await;
+    assert_eq!(store.job_queues_due(&queues, node(), JobScope::OwnNode).await.unwrap(), queues);
+    let mut tx = store.begin(Priority::Background).await.unwrap();
+    let own =
+        Claim { queue: "work", held: 1, ahead: 100, node: node(), scope: JobScope::OwnNode, lease: LEASE };
+    let mut own = ids(&tx.job_claim(own).await.unwrap().jobs);
+    tx.commit().await.unwrap();
+    own.sort();
+    assert_eq!(own, [job_id(302), job_id(303)]);
+    assert_eq!(claim(&store, 10).await.len(), 2, "what any node can do is there for the others");
     // What is asked for again while it runs is the same node's again.
     let mut tx = store.begin(Priority::Background).await.unwrap();
-    let all_of_other = Claim { queue: "work", held: 1, ahead: 100, node: other, lease: LEASE };
+    let all_of_other =
+        Claim { queue: "work", held: 1, ahead: 100, node: other, scope: JobScope::All, lease: LEASE };
     let claimed = tx.job_claim(all_of_other).await.unwrap().jobs;
     tx.commit().await.unwrap();
     let first = claimed.iter().find(|job| job.record.id == job_id(1)).unwrap();

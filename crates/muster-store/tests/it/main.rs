@@ -20,5 +20,6 @@ mod remote_heads;
 mod schema;
 mod sqlite;
 mod transactions;
+mod transfer;
 mod watchlist;
 mod world;

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use muster_store::admin::{self, SchemaStatus};
+use muster_store::{
+    StoreConfig,
+    admin::{self, CopiedTable, SchemaStatus},
+};
 use serde::Serialize;
 
 use crate::{
@@ -43,8 +46,43 @@ pub(crate) fn run(command: &DbCommand, dir: Option<&Path>, named: Option<&Path>)
                 output::note(&format!("what was there before is in {}", aside.display()))?;
             }
         }
+        DbCommand::Copy { to, output } => {
+            let to = StoreConfig { url: Some(to.clone()), ..store.clone() };
+            let copied = runtime.block_on(admin::copy(&store, &to))?;
+            show_copied(copied, output.format())?;
+            output::note(
+                "all rows are there; serve from it with DATABASE_URL, and keep the data folder: it says which node this is",
+            )?;
+        }
     }
     Ok(Exit::Fine)
+}
+
+#[derive(Debug, Serialize)]
+struct CopiedView {
+    tables: Vec<CopiedTableView>,
+}
+
+#[derive(Debug, Serialize)]
+struct CopiedTableView {
+    table: String,
+    /// Counted on both sides.
+    rows: u64,
+}
+
+fn show_copied(copied: Vec<CopiedTable>, format: Format) -> anyhow::Result<()> {
+    let tables = copied.into_iter().map(|copied| CopiedTableView { table: copied.name, rows: copied.rows });
+    let tables: Vec<_> = tables.collect();
+    match format {
+        Format::Json => return output::json(&DocumentView::of(CopiedView { tables })),
+        Format::Jsonl => return output::jsonl(tables.into_iter().map(DocumentView::of)),
+        Format::Table | Format::Csv | Format::Md => {}
+    }
+    let mut table = Table::new([Column::new("table", Align::Left), Column::new("rows copied", Align::Right)]);
+    for copied in &tables {
+        table.row([output::cell(&copied.table).bold(), output::cell(&copied.rows.to_string())]);
+    }
+    table.print(format)
 }
 
 #[derive(Debug, Serialize)]

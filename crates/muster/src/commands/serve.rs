@@ -9,18 +9,18 @@ use std::{
 };
 
 use muster_app::{AppError, actions::registry::OwnRoots};
-use muster_http::HttpState;
+use muster_http::{HttpState, Role};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
 
 use crate::{
-    args::ServeArgs,
+    args::{ServeArgs, ServeRole},
     commands::roots_of,
     compose::{self, Composed},
-    config::{Gathered, gather},
-    exit::Exit,
+    config::{Config, Gathered, gather},
+    exit::{Exit, UsageError},
     output,
 };
 
@@ -33,18 +33,38 @@ pub(crate) fn run(args: &ServeArgs, named_config: Option<&Path>) -> anyhow::Resu
     if let Some(data_dir) = &args.data_dir {
         gathered.config.server.data_dir.clone_from(data_dir);
     }
-    let configured = &gathered.config.portfolio.roots;
-    let roots = roots_of(&args.paths, configured)?;
-    let roots = if args.paths.is_empty() && configured.is_empty() {
-        OwnRoots { named: Vec::new(), fallback: roots }
-    } else {
-        OwnRoots { named: roots, fallback: Vec::new() }
-    };
+    if let Some(role) = args.role {
+        gathered.config.server.role = match role {
+            ServeRole::All => Role::All,
+            ServeRole::Api => Role::Api,
+            ServeRole::Worker => Role::Worker,
+        };
+    }
+    let roots = own_roots(&args.paths, &gathered.config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = runtime.block_on(serve(gathered, roots));
     // A reading that hangs on a dead file system must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(500));
     exit
+}
+
+/// The folders of this node. A worker has none: those that are configured are meant for the nodes that share its file.
+fn own_roots(named: &[PathBuf], config: &Config) -> anyhow::Result<OwnRoots> {
+    let configured = &config.portfolio.roots;
+    if config.server.role == Role::Worker {
+        if named.is_empty() {
+            return Ok(OwnRoots::default());
+        }
+        let message = "a worker keeps an eye on no folders".to_owned();
+        let hint = Some("leave them out, or give them to a node with --role api".to_owned());
+        return Err(UsageError { message, hint }.into());
+    }
+    let roots = roots_of(named, configured)?;
+    Ok(if named.is_empty() && configured.is_empty() {
+        OwnRoots { named: Vec::new(), fallback: roots }
+    } else {
+        OwnRoots { named: roots, fallback: Vec::new() }
+    })
 }
 
 async fn serve(gathered: Gathered, roots: OwnRoots) -> anyhow::Result<Exit> {

@@ -99,6 +99,7 @@ fn every_value_names_who_set_it() {
     server.listen → "127.0.0.1:8100" → default
     server.max_body_bytes → 2097152 → default
     server.request_timeout_seconds → 30 → default
+    server.role → "all" → default
     server.shutdown_seconds → 5 → default
     server.trusted_proxies → [] → default
     watch.events → true → default

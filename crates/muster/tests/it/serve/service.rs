@@ -1,6 +1,7 @@
 //! The built program serving a lab, and a small client that asks it.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
@@ -38,10 +39,16 @@ impl Service {
     /// The same with its data in another folder, beside which it writes its log.
     #[track_caller]
     pub(super) fn start_with(lab: &Lab, root: &Path, data: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_as(lab, &[root.as_os_str()], data, settings)
+    }
+
+    /// The same with these arguments instead of a root.
+    #[track_caller]
+    pub(super) fn start_as(lab: &Lab, args: &[&OsStr], data: &str, settings: &[(&str, &str)]) -> Self {
         let log = PathBuf::from(format!("{data}.log"));
         let file = fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log");
         let mut command = muster(lab);
-        command.arg("serve").arg(root).args(["--listen", "127.0.0.1:0", "--data-dir"]);
+        command.arg("serve").args(args).args(["--listen", "127.0.0.1:0", "--data-dir"]);
         command.arg(data).env("MUSTER_LOG", "info").envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(file).spawn().expect("the program starts");
         let mut line = String::new();

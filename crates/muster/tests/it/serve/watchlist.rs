@@ -4,8 +4,10 @@
 //! Long because the cases share how a commit of git and one of ours are compared.
 
 mod crash;
+mod moved;
 mod news;
 mod nodes;
+mod roles;
 
 use std::{collections::HashMap, path::Path};
 

@@ -1,6 +1,8 @@
 //! Two processes on one PostgreSQL: each job is run by one of them at a time, and what one leaves behind the other takes
 //! up.
 
+use std::{path::PathBuf, process::Command};
+
 use muster_testkit::Postgres;
 use rustix::process::Signal;
 
@@ -51,6 +53,39 @@ fn check_begun_once(service: &Service) {
         let is_of_one = job["kind"] == "repository-setup" || job["kind"] == "commit-backfill";
         assert!(!is_of_one || job["attempt"] == 1, "{job}");
     }
+}
+
+/// Copies in the folder of a node.
+fn copies(lab: &Lab, node: &str) -> Vec<PathBuf> {
+    let folder = lab.folder().join(node).join("mirrors");
+    let files = folder.read_dir().expect("a folder").flatten().map(|file| file.path());
+    files.filter(|path| path.extension().is_some_and(|end| end == "git")).collect()
+}
+
+#[test]
+fn every_node_removes_its_own_copies_of_what_is_gone() {
+    let lab = Lab::new();
+    lab.repo("ada/shop").commit_file("a", "a");
+    let server = GitServer::http(&lab);
+    let postgres = Postgres::start();
+    let [one, two] = nodes(&lab, &postgres);
+    ready(&one, &add(&one, &url(&server, "ada/shop")));
+    // As if both had worked on it, which they may have.
+    for [from, to] in [["one", "two"], ["two", "one"]] {
+        if let (Some(copy), []) = (copies(&lab, from).first(), copies(&lab, to).as_slice()) {
+            let other = lab.folder().join(to).join("mirrors");
+            let copied = Command::new("cp").arg("-a").arg(copy).arg(other).status().expect("cp");
+            assert!(copied.success());
+        }
+    }
+    assert!(["one", "two"].iter().all(|node| !copies(&lab, node).is_empty()));
+    assert_eq!(one.ask("DELETE", "/api/v1/watchlist/ada%2Fshop", "").0, 204);
+    for node in ["one", "two"] {
+        until(node, || copies(&lab, node).is_empty().then_some(()));
+    }
+    until("its commits to go", || (two.get("/api/v1/activity")["commits"] == 0).then_some(()));
+    one.stop();
+    two.stop();
 }
 
 #[test]

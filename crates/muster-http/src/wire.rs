@@ -4,6 +4,7 @@
 //! Long because it is a table: one struct for each shape, nothing but fields and how they are filled.
 
 pub(crate) mod catalogue;
+pub(crate) mod history;
 pub(crate) mod repository;
 
 use std::{os::unix::ffi::OsStrExt, path::Path};

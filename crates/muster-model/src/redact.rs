@@ -12,7 +12,10 @@ pub fn without_passwords(text: &str) -> String {
         let (address, rest) = part.split_at(end);
         let (place, query) = address.split_at(address.find('?').unwrap_or(address.len()));
         let host_end = place.find(['/', '#']).unwrap_or(place.len());
-        match place[..host_end].rfind('@') {
+        let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        // A password with a character that it should have escaped: what follows the colon is no port.
+        let is_odd = || place[..host_end].rsplit_once(':').is_some_and(|(_, port)| !is_port(port));
+        match place[..host_end].rfind('@').or_else(|| place.rfind('@').filter(|_| is_odd())) {
             Some(at) => {
                 clean.push_str("***");
                 clean.push_str(&place[at..]);
@@ -44,6 +47,8 @@ mod tests {
     #[test]
     fn passwords_are_taken_out_wherever_an_address_holds_them() {
         check("postgres://me:secret@host/db", "postgres://***@host/db");
+        check("redis://:ab/c#d@host:6379/0", "redis://***@host:6379/0");
+        check("https://host:8443/@scope/name", "https://host:8443/@scope/name");
         check("postgres:///db?user=me&password=secret&ssl=1", "postgres:///db?user=me&password=***&ssl=1");
         check("https://secret@host?PGPASSWORD=secret", "https://***@host?PGPASSWORD=***");
         check(

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use muster_app::services::watchlist::{self, CommitPlace};
 use muster_model::{
     Repository, Unknown, UnknownReason,
-    history::{ActivityScore, AllTime, BusFactor, Contributor, FileChurn, HistoryFacts, RefTip, Week},
+    history::{ActivityScore, Contributor, FileChurn, HistoryFacts, Week},
     repository::{DEEPEN, Level, Step, StepState},
 };
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,10 @@ use crate::{
     extract::{Path, Query},
     problem::Problem,
     state::HttpState,
-    wire::repository::{CommitView, why_unread},
+    wire::{
+        history::{AllTimeView, BusFactorView},
+        repository::{CommitView, why_unread},
+    },
 };
 
 use super::cache::no_store;
@@ -137,21 +140,6 @@ impl From<Contributor> for ContributorView {
     }
 }
 
-/// The fewest people whose commits are at least half of all.
-#[derive(Debug, Serialize, ToSchema)]
-struct BusFactorView {
-    people: u64,
-    /// `critical`, `high`, `medium` or `low`
-    risk: &'static str,
-    reason: String,
-}
-
-impl From<BusFactor> for BusFactorView {
-    fn from(factor: BusFactor) -> Self {
-        Self { people: factor.people, risk: factor.risk.as_str(), reason: factor.reason }
-    }
-}
-
 /// Who works on a repository
 #[utoipa::path(get, path = "/repositories/{id}/contributors", tag = "repositories", params(("id" = String, Path)),
     responses((status = OK, body = ContributorsView)))]
@@ -214,60 +202,6 @@ struct ActivityView {
     all_time: Option<AllTimeView>,
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
     unknown: Unknown,
-}
-
-/// What the whole history says.
-#[derive(Debug, Serialize, ToSchema)]
-struct AllTimeView {
-    as_of: Timestamp,
-    /// Of the default branch.
-    commits: u64,
-    merges: u64,
-    /// When the first commit was committed: how old the repository is.
-    first_at: Option<Timestamp>,
-    last_at: Option<Timestamp>,
-    /// People who wrote any commit.
-    people: u64,
-    bots: u64,
-    bus_factor: Option<BusFactorView>,
-    tags: u64,
-    /// At most a hundred.
-    newest_tags: Vec<RefView>,
-    /// The default branch too.
-    branches: u64,
-    /// Without a commit for 90 days.
-    stale_branches: u64,
-    /// The longest quiet, at most a hundred.
-    stalest: Vec<RefView>,
-}
-
-/// A branch or a tag.
-#[derive(Debug, Serialize, ToSchema)]
-struct RefView {
-    name: String,
-    /// When its commit was committed; `null` if it stands for no commit of any branch.
-    at: Option<Timestamp>,
-}
-
-impl From<AllTime> for AllTimeView {
-    fn from(all: AllTime) -> Self {
-        let view = |tip: RefTip| RefView { name: tip.name, at: tip.at };
-        Self {
-            as_of: all.as_of,
-            commits: all.commits,
-            merges: all.merges,
-            first_at: all.first_at,
-            last_at: all.last_at,
-            people: all.people,
-            bots: all.bots,
-            bus_factor: all.bus_factor.map(BusFactorView::from),
-            tags: all.tags,
-            newest_tags: all.newest_tags.into_iter().map(view).collect(),
-            branches: all.branches,
-            stale_branches: all.stale_branches,
-            stalest: all.stalest.into_iter().map(view).collect(),
-        }
-    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]

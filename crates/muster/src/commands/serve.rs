@@ -24,6 +24,9 @@ use crate::{
     output,
 };
 
+/// How long connections to the database may take to close.
+const CLOSING: Duration = Duration::from_secs(2);
+
 /// Runs the command.
 pub(crate) fn run(args: &ServeArgs, named_config: Option<&Path>) -> anyhow::Result<Exit> {
     let mut gathered = gather(named_config)?;
@@ -88,7 +91,10 @@ async fn serve(gathered: Gathered, roots: OwnRoots) -> anyhow::Result<Exit> {
     // It lets jobs end for a while and gives back what does not; without that they would wait for their lease.
     stop_runner(runner_task).await;
     signals.abort();
-    store.close().await;
+    // A database that does not answer any more keeps nobody from ending.
+    if tokio::time::timeout(CLOSING, store.close()).await.is_err() {
+        tracing::warn!("the database did not answer; its connections are left to it");
+    }
     drop(node_lock);
     result?;
     Ok(Exit::Fine)

@@ -23,7 +23,7 @@ const BUSY: usize = 20;
 const PATIENCE: Duration = Duration::from_mins(2);
 /// What a person may wait, of a hundred the slowest but one.
 const REACH: Duration = Duration::from_millis(50);
-const QUEUES: [&str; 2] = ["network", "analysis"];
+const QUEUES: [&str; 2] = ["repository-setup", "commit-backfill"];
 /// The repositories are on the loopback, which nobody but a bench asks for.
 const SETTINGS: &[(&str, &str)] = &[
     ("MUSTER__MIRROR__ALLOW_PRIVATE", "true"),

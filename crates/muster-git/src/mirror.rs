@@ -1,5 +1,6 @@
 //! Bare, shallow mirrors of remote repositories that nobody trusts, made by the git program under a lock-down
-//! (`mirror/program.rs`), and the commits in them with the numbers of `git log --numstat`; and whole histories without files.
+//! (`mirror/program.rs`), and the commits in them with the numbers of `git log --numstat`; whole histories without files;
+//! and fetches for checkouts, in which git never runs.
 //!
 //! Knows git, folders and limits. Knows no name server (a [`Source`] comes with its addresses), no job, no database and
 //! no time of day: who calls says what is wanted, how long it may take, and when to stop. A mirror is a cache: whatever

@@ -1,5 +1,6 @@
 //! Learns what only the whole history can tell: how old a repository is, who made it, its tags, and the branches that
-//! nobody works on any more. Comes when everything else is there, one at a time, so that nothing else waits for it; an entry is ready without it, and if it fails, it alone has failed.
+//! nobody works on any more. Comes when everything else is there, one at a time, so that nothing else waits for it; an
+//! entry is ready without it, and if it fails, it alone has failed.
 
 use std::time::Duration;
 

@@ -29,11 +29,11 @@ pub(crate) fn steps(level: Level) -> Vec<Step> {
 
 /// Puts an entry back to its first step. What is known of it stays.
 pub(crate) fn begin_again(repository: &mut Repository, now: Timestamp) {
-    let deepened = repository.steps.iter().find(|step| step.name == DEEPEN).cloned();
+    let deepened = repository.steps.iter().find(|step| !step.is_essential()).cloned();
     repository.steps = steps(repository.level);
     // It is begun again only if there is something to learn, and not at each look once it was given up.
     if let (Some(before), Some(step)) =
-        (deepened, repository.steps.iter_mut().find(|step| step.name == DEEPEN))
+        (deepened, repository.steps.iter_mut().find(|step| !step.is_essential()))
     {
         *step = before;
     }

@@ -169,11 +169,11 @@ impl Work<'_> {
     fn run(&self, boundary: &Boundary, now: Timestamp) -> Result<Fetched, FetchError> {
         let Opened { repo, .. } = open(self.checkout, boundary)?;
         self.refuse_odd_kinds(&repo)?;
-        let before = self.places(&repo)?;
+        let (before, symbolic) = self.places(&repo)?;
         self.make(&repo, &before)?;
         self.transfer()?;
-        let after = self.places(&gix::open_opts(self.path, gix::open::Options::isolated()).map_err(ours)?)?;
-        let symbolic = self.symbolic(&repo)?;
+        let ours_now = gix::open_opts(self.path, gix::open::Options::isolated()).map_err(ours)?;
+        let (after, _) = self.places(&ours_now)?;
         let is_moved =
             |(name, id): &(String, gix::ObjectId)| before.get(name) != Some(id) && !symbolic.contains(name);
         let moved: Places = after.into_iter().filter(is_moved).collect();
@@ -206,28 +206,20 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The remote-tracking branches.
-    fn places(&self, repo: &gix::Repository) -> Result<Places, FetchError> {
+    /// The remote-tracking branches, and the names among them that stand for another one, such as `HEAD`: a branch of
+    /// such a name at the remote has no place here.
+    fn places(&self, repo: &gix::Repository) -> Result<(Places, BTreeSet<String>), FetchError> {
         let prefix = format!("refs/remotes/{}/", self.followed.remote);
-        let mut places = Places::new();
+        let (mut places, mut symbolic) = (Places::new(), BTreeSet::new());
         for reference in repo.references().map_err(ours)?.prefixed(prefix.as_str()).map_err(ours)? {
             let Ok(reference) = reference else { continue };
-            if let (Some(id), Ok(name)) = (reference.try_id(), reference.name().as_bstr().to_str()) {
-                places.insert(name.to_owned(), id.detach());
+            let Ok(name) = reference.name().as_bstr().to_str() else { continue };
+            match reference.try_id() {
+                Some(id) => drop(places.insert(name.to_owned(), id.detach())),
+                None => drop(symbolic.insert(name.to_owned())),
             }
         }
-        Ok(places)
-    }
-
-    /// Names that stand for another one, such as `HEAD`: a branch of that name at the remote has no place here.
-    fn symbolic(&self, repo: &gix::Repository) -> Result<BTreeSet<String>, FetchError> {
-        let prefix = format!("refs/remotes/{}/", self.followed.remote);
-        let references = repo.references().map_err(ours)?;
-        let all = references.prefixed(prefix.as_str()).map_err(ours)?.filter_map(Result::ok);
-        let symbolic = all.filter(|reference| reference.try_id().is_none());
-        Ok(symbolic
-            .filter_map(|reference| reference.name().as_bstr().to_str().ok().map(str::to_owned))
-            .collect())
+        Ok((places, symbolic))
     }
 
     /// Makes the repository of ours: what the checkout has, it has.
@@ -258,8 +250,7 @@ impl Work<'_> {
     }
 
     fn transfer(&self) -> Result<(), FetchError> {
-        let mut last = None;
-        for route in self.source.routes() {
+        let transferred = self.source.by_any_route(|route| {
             let mut git = self.mirrors.git().command_in(self.path);
             route.apply(&mut git, self.mirrors.root(), self.credentials);
             self.credentials.apply(&mut git);
@@ -270,16 +261,9 @@ impl Work<'_> {
             git.args(["fetch", "--progress", "--no-tags", "--no-prune", "--no-auto-maintenance"]);
             git.args(["--no-recurse-submodules", "--refmap="]);
             git.args(["--", &route.url()]).args(self.followed.specs.words());
-            let task = Task { what: "fetch", folder: self.path, most_output: MOST_OUTPUT };
-            match self.call.run(&mut git, &task) {
-                Ok(_) => return Ok(()),
-                Err(error @ MirrorError::Unreachable { .. }) => last = Some(error),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let place = self.call.place.clone();
-        let nowhere = || MirrorError::Unreachable { place, message: "no address".to_owned() };
-        Err(last.unwrap_or_else(nowhere).into())
+            self.call.run(&mut git, &Task { what: "fetch", folder: self.path, most_output: MOST_OUTPUT })
+        });
+        Ok(transferred.map(drop)?)
     }
 
     /// Moves what has arrived into the checkout: the index of a pack last, by which git finds it.

@@ -71,25 +71,16 @@ fn ask(
     credentials: &Credentials,
     call: &Call<'_>,
 ) -> Result<RemoteRefs, MirrorError> {
-    let mut last = None;
-    for route in source.routes() {
+    let home = mirrors.root().join("home");
+    let printed = source.by_any_route(|route| {
         let mut git = mirrors.git().command();
         route.apply(&mut git, mirrors.root(), credentials);
         credentials.apply(&mut git);
         git.args(["ls-remote", "--symref", "--", &route.url(), "HEAD", "refs/heads/*", "refs/tags/*"]);
-        let home = mirrors.root().join("home");
-        let task = Task { what: "ls-remote", folder: &home, most_output: MOST_OUTPUT };
-        match call.run(&mut git, &task) {
-            Ok(printed) => {
-                let refs = read(&printed.bytes);
-                return Ok(RemoteRefs { is_cut: printed.is_cut, spelling: source.spelling(), ..refs });
-            }
-            Err(error @ MirrorError::Unreachable { .. }) => last = Some(error),
-            Err(error) => return Err(error),
-        }
-    }
-    let place = call.place.clone();
-    Err(last.unwrap_or(MirrorError::Unreachable { place, message: "no address".to_owned() }))
+        call.run(&mut git, &Task { what: "ls-remote", folder: &home, most_output: MOST_OUTPUT })
+    })?;
+    let refs = read(&printed.bytes);
+    Ok(RemoteRefs { is_cut: printed.is_cut, spelling: source.spelling(), ..refs })
 }
 
 fn read(printed: &[u8]) -> RemoteRefs {

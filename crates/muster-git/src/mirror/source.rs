@@ -98,12 +98,30 @@ impl Source {
     }
 
     /// Each way to connect. Curl goes through several addresses by itself, the others know one at a time.
-    pub(super) fn routes(&self) -> Vec<Route<'_>> {
+    fn routes(&self) -> Vec<Route<'_>> {
         let one_by_one = self.addresses.iter().map(std::slice::from_ref);
         match self.url.scheme() {
             Scheme::Http | Scheme::Https => vec![Route { source: self, addresses: &self.addresses }],
             _ => one_by_one.map(|addresses| Route { source: self, addresses }).collect(),
         }
+    }
+}
+
+impl Source {
+    /// Tries one way after the other, until one leads there.
+    pub(super) fn by_any_route<T>(
+        &self,
+        mut attempt: impl FnMut(&Route<'_>) -> Result<T, MirrorError>,
+    ) -> Result<T, MirrorError> {
+        let mut last = None;
+        for route in self.routes() {
+            match attempt(&route) {
+                Err(error @ MirrorError::Unreachable { .. }) => last = Some(error),
+                other => return other,
+            }
+        }
+        let place = self.url.to_string();
+        Err(last.unwrap_or(MirrorError::Unreachable { place, message: "no address".to_owned() }))
     }
 }
 

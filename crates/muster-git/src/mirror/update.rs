@@ -227,20 +227,15 @@ impl Work<'_> {
             Depth::Deeper(number) => Some(format!("--deepen={number}")),
             Depth::All => path.join("shallow").exists().then(|| "--unshallow".to_owned()),
         };
-        let mut last = None;
-        for route in self.source.routes() {
+        self.source.by_any_route(|route| {
             let mut git = self.mirrors.git().command_in(path);
             route.apply(&mut git, self.mirrors.root(), &Credentials::none());
             git.args(["fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"]);
             git.args(["--no-recurse-submodules", "--no-show-forced-updates", "--update-shallow"]);
             git.args(depth.as_ref()).args(["--", &route.url(), &refspec]);
-            match self.run(&mut git, "fetch", path) {
-                Err(error @ MirrorError::Unreachable { .. }) => last = Some(error),
-                Err(error) => return Err(error),
-                Ok(()) => return self.drop_absent_edges(path),
-            }
-        }
-        Err(last.unwrap_or_else(|| self.corrupt("it has no address")))
+            self.run(&mut git, "fetch", path)
+        })?;
+        self.drop_absent_edges(path)
     }
 
     /// Forgets edges of commits that were not sent. Asked for what is new, a server names edges behind a merge with an old

@@ -7,7 +7,7 @@
 //! fetch it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     ffi::OsString,
     fs,
     io::{BufRead, BufReader},
@@ -113,8 +113,7 @@ impl Work<'_> {
 
     fn fetch(&self, path: &Path) -> Result<(), MirrorError> {
         let refspecs = [format!("+HEAD:{HEAD}"), format!("+refs/heads/*:{BRANCHES}*")];
-        let mut last = None;
-        for route in self.source.routes() {
+        self.source.by_any_route(|route| {
             let mut git = self.mirrors.git().command_in(path);
             route.apply(&mut git, self.mirrors.root(), &Credentials::none());
             // A name for what promised to have the rest; its address is this call's alone.
@@ -132,20 +131,13 @@ impl Work<'_> {
             ]);
             git.args(["--no-auto-maintenance", "--no-recurse-submodules", "--no-show-forced-updates"]);
             git.args(["--", "origin"]).args(&refspecs);
-            match self.run(&mut git, "fetch", path) {
-                Err(error @ MirrorError::Unreachable { .. }) => last = Some(error),
-                Err(error) => return Err(error),
-                // One file instead of one for each branch.
-                Ok(()) => {
-                    let mut git = self.mirrors.git().command_in(path);
-                    git.args(["pack-refs", "--all"]);
-                    self.run(&mut git, "pack-refs", path)?;
-                    return compact(self.mirrors.git(), path, self.call);
-                }
-            }
-        }
-        let place = self.call.place.clone();
-        Err(last.unwrap_or(MirrorError::Unreachable { place, message: "no address".to_owned() }))
+            self.run(&mut git, "fetch", path)
+        })?;
+        // One file instead of one for each branch.
+        let mut git = self.mirrors.git().command_in(path);
+        git.args(["pack-refs", "--all"]);
+        self.run(&mut git, "pack-refs", path)?;
+        compact(self.mirrors.git(), path, self.call)
     }
 
     fn run(&self, git: &mut Command, what: &str, folder: &Path) -> Result<(), MirrorError> {
@@ -282,7 +274,8 @@ impl Work<'_> {
 #[derive(Default)]
 struct Tally {
     whole: WholeHistory,
-    place_by_author: HashMap<(String, String), usize>,
+    /// By name and address.
+    authors: HashMap<(String, String), AuthorCount>,
 }
 
 impl Tally {
@@ -295,24 +288,16 @@ impl Tally {
             whole.first_at = Some(whole.first_at.map_or(at, |first| first.min(at)));
             whole.last_at = Some(whole.last_at.map_or(at, |last| last.max(at)));
         }
-        let key = (author.name, author.email);
-        let place = match self.place_by_author.get(&key) {
-            Some(&place) => place,
-            None if whole.authors.len() >= MOST_AUTHORS => return,
-            None => {
-                whole.authors.push(AuthorCount {
-                    name: key.0.clone(),
-                    email: key.1.clone(),
-                    commits: 0,
-                    merges: 0,
-                    first_at: author.written_at,
-                    last_at: author.written_at,
-                });
-                self.place_by_author.insert(key, whole.authors.len() - 1);
-                whole.authors.len() - 1
+        let is_full = self.authors.len() >= MOST_AUTHORS;
+        let count = match self.authors.entry((author.name, author.email)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if is_full => return,
+            Entry::Vacant(new) => {
+                let (name, email) = new.key().clone();
+                let at = author.written_at;
+                new.insert(AuthorCount { name, email, commits: 0, merges: 0, first_at: at, last_at: at })
             }
         };
-        let count = &mut whole.authors[place];
         count.commits += 1;
         count.merges += u64::from(author.is_merge);
         count.first_at = count.first_at.min(author.written_at);
@@ -320,6 +305,8 @@ impl Tally {
     }
 
     fn finish(self) -> WholeHistory {
-        self.whole
+        let mut authors: Vec<AuthorCount> = self.authors.into_values().collect();
+        authors.sort_by(|a, b| (&a.name, &a.email).cmp(&(&b.name, &b.email)));
+        WholeHistory { authors, ..self.whole }
     }
 }

@@ -8,7 +8,7 @@ use muster_app::services::watchlist::{self, CommitPlace};
 use muster_model::{
     Repository, Unknown, UnknownReason,
     history::{ActivityScore, Contributor, FileChurn, HistoryFacts, Week},
-    repository::{DEEPEN, Level, Step, StepState},
+    repository::{Level, Step, StepState},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -293,7 +293,7 @@ fn why_not_all_time(repository: &Repository) -> UnknownReason {
     if repository.backfilled.is_none() {
         return why_unread(repository);
     }
-    let is_failed = |step: &&Step| step.name == DEEPEN && step.state == StepState::Failed;
+    let is_failed = |step: &&Step| !step.is_essential() && step.state == StepState::Failed;
     match repository.level {
         Level::Facts => UnknownReason::LevelFacts,
         Level::Full if repository.steps.iter().any(|step| is_failed(&step)) => UnknownReason::RepositoryError,

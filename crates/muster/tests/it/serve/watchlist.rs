@@ -49,7 +49,8 @@ fn settled(service: &Service, id: &str) -> Value {
     until(id, || {
         let entry = entry(service, id);
         let mut steps = entry["steps"].as_array().into_iter().flatten();
-        let is_deepening = steps.any(|step| step["name"] == "deepen" && step["state"] != "done")
+        let is_over = |state: &Value| state == "done" || state == "failed";
+        let is_deepening = steps.any(|step| step["name"] == "deepen" && !is_over(&step["state"]))
             && entry["status"] == "ready"
             && entry["package"]["head"] != Value::Null;
         let is_busy = entry["status"] == "processing" || entry["refreshing"] == true || is_deepening;

@@ -114,6 +114,8 @@ ids! {
     WatchId = "watch",
     /// Something that an alert setting found.
     AlertId = "alert",
+    /// A token that says who asks. No secret.
+    TokenId = "token",
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Knows nothing of git, SQL, HTTP or the file system; the one piece of the outside world here is the
 //! [`clock`], because time is handed in everywhere else. Types are not serialized to clients: wire types are.
 
+pub mod access;
 pub mod address;
 pub mod alert;
 pub mod analysis;
@@ -29,11 +30,12 @@ pub mod word;
 pub use bstr::{BStr, BString, ByteSlice};
 pub use jiff::Timestamp;
 
+pub use access::{Scope, Scopes};
 pub use address::AddressPolicy;
 pub use clock::{Clock, SystemClock};
 pub use commit::Commit;
 pub use error::{ErrorCode, RepoError};
-pub use id::{AlertId, JobId, NodeId, PlanId, RepoId, WatchId};
+pub use id::{AlertId, JobId, NodeId, PlanId, RepoId, TokenId, WatchId};
 pub use job::{JobRecord, JobState};
 pub use remote_url::RemoteUrl;
 pub use repository::Repository;

@@ -18,4 +18,5 @@ pub(crate) mod repository;
 pub(crate) mod repository_tag;
 pub(crate) mod revision;
 pub(crate) mod setting;
+pub(crate) mod token;
 pub(crate) mod watch;

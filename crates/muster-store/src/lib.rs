@@ -32,6 +32,7 @@ mod sqlite;
 mod stats;
 mod store;
 mod text;
+mod token;
 mod transfer;
 mod tx;
 mod wake;

@@ -19,6 +19,7 @@ mod projects;
 mod remote_heads;
 mod schema;
 mod sqlite;
+mod tokens;
 mod transactions;
 mod transfer;
 mod watchlist;

@@ -1,5 +1,7 @@
 //! What changes something: each action reads or does, writes in one transaction, and records what it touched.
 
+pub mod access;
+mod audit;
 pub mod execute;
 pub mod fetch;
 pub mod freshness;

@@ -25,6 +25,14 @@ pub const OWN_TAGS: [&str; 1] = [TAG_WATCH];
 /// Tag: any watched repository changed, appeared or went.
 pub const TAG_WATCHLIST: &str = "watchlist";
 
+/// Tag: somebody may do more or less than before.
+pub const TAG_ACCESS: &str = "access";
+
+/// Key of what is known of a token, by the hash of its text.
+pub fn access_key(hash: &str) -> String {
+    format!("access:{hash}")
+}
+
 /// Tag of one watched repository.
 pub fn repository_tag(id: RepoId) -> String {
     format!("repository:{id}")
@@ -89,6 +97,7 @@ pub struct DataTypes {
     pub(crate) summary: DataType,
     pub(crate) recommendations: DataType,
     pub(crate) facets: DataType,
+    pub(crate) access: DataType,
 }
 
 impl DataTypes {
@@ -100,6 +109,7 @@ impl DataTypes {
             summary: cache.data_type("summary"),
             recommendations: cache.data_type("recommendations"),
             facets: cache.data_type("facets"),
+            access: cache.data_type("access"),
         }
     }
 
@@ -136,5 +146,13 @@ pub fn data_types(section: &CacheSection) -> Vec<DataTypeConfig> {
             _ => Sharing::Node,
         },
     };
-    table.into_iter().map(config).collect()
+    table.into_iter().map(config).chain([access()]).collect()
+}
+
+/// Who holds which token. Not for the configuration to switch off or to prolong: it is how long one that was revoked
+/// may still be taken by a node that hears of nothing, and how long a known one is taken while the database is away.
+fn access() -> DataTypeConfig {
+    const TTL: Duration = Duration::from_mins(1);
+    const STALE: Duration = Duration::from_mins(1);
+    DataTypeConfig { name: "access", ttl: TTL, stale: STALE, is_enabled: true, sharing: Sharing::Nobody }
 }

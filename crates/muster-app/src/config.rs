@@ -52,6 +52,50 @@ pub struct PortfolioConfig {
     pub remote_credentials: bool,
 }
 
+/// `[auth]`: who may ask.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    /// How people say who they are.
+    pub mode: AuthMode,
+    /// Whoever has not signed in may read.
+    pub anonymous_read: bool,
+    /// Hours after which one has to sign in anew.
+    pub session_hours: u64,
+    /// The header in which a proxy says who asks.
+    pub proxy_header: String,
+    /// Addresses and networks of those proxies; from others the header means nothing.
+    pub proxy_peers: Vec<String>,
+    /// Names that have all scopes when a proxy says them; others have read, write and jobs.
+    pub proxy_admins: Vec<String>,
+    /// Answer on an address that others can reach although nobody signs in: whoever reaches it may do everything.
+    pub open_to_network: bool,
+}
+
+/// How people say who they are. Programs show a token in every mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthMode {
+    /// They do not: whoever reaches muster may do everything.
+    #[default]
+    None,
+    /// By the administrator's password.
+    Local,
+    /// A proxy has asked them already.
+    Proxy,
+}
+
+impl AuthMode {
+    /// The word used in the configuration and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Local => "local",
+            Self::Proxy => "proxy",
+        }
+    }
+}
+
 /// `[watch]`: how changes are noticed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -59,6 +59,20 @@ pub enum AppError {
         /// Why, and who can allow it.
         message: String,
     },
+    /// It is not known who asks, or what they show is worth nothing.
+    #[error("{message}")]
+    Unauthorised {
+        /// Why, and how to say who one is.
+        message: String,
+    },
+    /// Asked too often.
+    #[error("{message}")]
+    Limited {
+        /// What was asked too often.
+        message: String,
+        /// Seconds after which it may be asked again.
+        retry_after: u64,
+    },
     /// A part that is needed is away.
     #[error("{what} is away: {reason}")]
     Unavailable {

@@ -57,8 +57,10 @@ impl Role {
 pub struct RateLimitConfig {
     /// On or off.
     pub enabled: bool,
-    /// Requests in one window.
+    /// Requests in one window, of an address.
     pub requests: u32,
+    /// The same of a token, or of somebody who has signed in.
+    pub token_requests: u32,
     /// Seconds of a window.
     pub window_seconds: u64,
     /// Addresses and networks that are not limited.

@@ -1,16 +1,45 @@
 //! Extractors whose refusals are problems. axum's own answer with plain text.
 
+use std::net::IpAddr;
+
 use axum::{
     body::HttpBody,
     extract::{FromRequest, FromRequestParts, Request, rejection::JsonRejection},
     http::{StatusCode, request::Parts},
 };
+use muster_app::actions::access::Caller;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error as _},
 };
 
 use crate::problem::{Code, Problem};
+
+/// Where a request comes from, as the gate knows it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let address = parts.extensions.get::<Self>().copied();
+        address.ok_or_else(|| Problem::new(Code::Internal, "the address of the client is not known"))
+    }
+}
+
+/// Whoever asks; the gate has let them in.
+#[derive(Debug)]
+pub(crate) struct By(pub(crate) Caller);
+
+impl<S: Send + Sync> FromRequestParts<S> for By {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let caller = parts.extensions.get::<Caller>().cloned();
+        caller.map(Self).ok_or_else(|| Problem::new(Code::Internal, "it is not known who asks"))
+    }
+}
 
 /// Parameters of the query string. Unknown ones are refused by the types themselves.
 #[derive(Debug)]

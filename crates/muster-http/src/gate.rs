@@ -1,8 +1,8 @@
-//! What every request passes, in this order: is the host ours, may the page ask, is the client within its limit, does
-//! the answer come in time. And what every answer carries: the policy for browsers, the limit, the request's id.
+//! What every request passes, in this order: is the host ours, may the page ask, who asks, are they within their limit,
+//! may they ask this, does the answer come in time. And what every answer carries: the policy for browsers, the limit, the request's id.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     panic::AssertUnwindSafe,
     sync::atomic::{AtomicU64, Ordering},
     time::Instant,
@@ -15,9 +15,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
+use muster_app::{
+    AppError,
+    actions::access::{Caller, Shown},
+};
 use muster_cache::limiter::{ClientKey, Cost, Decision, Outcome, client_address};
 
 use crate::{
+    extract::ClientAddress,
+    identity::shown,
+    needs::needed,
     problem::{Code, Problem},
     ready::IsCheap,
     security::check_origin,
@@ -47,12 +54,12 @@ const EXEMPT: [&str; 6] = ["/livez", "/readyz", "/metrics", "/health", "/api/hea
 static REQUESTS: AtomicU64 = AtomicU64::new(1);
 
 /// The gate.
-pub(crate) async fn pass(State(state): State<HttpState>, request: Request, next: Next) -> Response {
+pub(crate) async fn pass(State(state): State<HttpState>, mut request: Request, next: Next) -> Response {
     let begin = Instant::now();
     let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let entered = match knock(&state, &request) {
-        Ok(client) => enter(&state, client).await,
+        Ok(address) => enter(&state, &mut request, address).await,
         Err(problem) => Err(problem),
     };
     let mut response = match entered {
@@ -100,25 +107,58 @@ struct Entered {
     limited: Option<(ClientKey, Decision)>,
 }
 
-/// Whether a request may come in at all, and whose limit it counts against; `None` if nobody's.
-fn knock(state: &HttpState, request: &Request) -> Result<Option<ClientKey>, Problem> {
+/// Where a request comes from.
+struct Origin {
+    /// Who is at the other end of the connection.
+    peer: IpAddr,
+    /// The client, as far as trusted proxies say where it is.
+    client: IpAddr,
+}
+
+/// Whether a request may come in at all, whoever asks.
+fn knock(state: &HttpState, request: &Request) -> Result<Origin, Problem> {
     state.hosts.check(request.uri(), request.headers())?;
     check_origin(request.method(), request.headers())?;
     check_length(state, request.headers())?;
-    let Some(limiter) = &state.limiter else { return Ok(None) };
-    if EXEMPT.contains(&request.uri().path()) {
-        return Ok(None);
-    }
     let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() else {
         return Err(Problem::new(Code::Internal, "the address of the client is not known"));
     };
     let forwarded = forwarded_for(request.headers());
-    let address = client_address(peer.ip(), forwarded.iter().map(String::as_str), &state.trusted_proxies);
-    Ok((!limiter.is_allowed_always(address)).then_some(ClientKey::Address(address)))
+    let client = client_address(peer.ip(), forwarded.iter().map(String::as_str), &state.trusted_proxies);
+    Ok(Origin { peer: peer.ip(), client })
 }
 
-async fn enter(state: &HttpState, client: Option<ClientKey>) -> Result<Entered, Problem> {
-    let (Some(limiter), Some(client)) = (&state.limiter, client) else {
+/// Lets in who may ask this, and is within their limit. Whoever shows something that is worth nothing counts against the
+/// limit of their address: they can have as many limits as addresses, and not as many as they can think of tokens.
+async fn enter(state: &HttpState, request: &mut Request, origin: Origin) -> Result<Entered, Problem> {
+    request.extensions_mut().insert(ClientAddress(origin.client));
+    let path = request.uri().path();
+    let (is_exempt, needed) = (EXEMPT.contains(&path), needed(request.method(), path));
+    if is_exempt && needed.is_none() {
+        return Ok(Entered { limited: None });
+    }
+    let shown = shown(request.headers(), origin.peer, state.proxies.as_ref());
+    let caller = state.access.caller(shown).await;
+    let own = caller.as_ref().ok().and_then(Caller::limit_key);
+    let key = own.unwrap_or(ClientKey::Address(origin.client));
+    let entered = match &caller {
+        Ok(_) if is_exempt => Entered { limited: None },
+        _ => admit(state, key, origin.client).await?,
+    };
+    let caller = match caller {
+        // Whoever is on the way in may show what is worth nothing any more.
+        Err(AppError::Unauthorised { .. }) if needed.is_none() => state.access.caller(Shown::Nothing).await?,
+        caller => caller?,
+    };
+    if let Some(scope) = needed {
+        caller.require(scope)?;
+    }
+    request.extensions_mut().insert(caller);
+    Ok(entered)
+}
+
+async fn admit(state: &HttpState, client: ClientKey, address: IpAddr) -> Result<Entered, Problem> {
+    let Some(limiter) = state.limiter.as_ref().filter(|limiter| !limiter.is_allowed_always(address)) else {
         return Ok(Entered { limited: None });
     };
     let decision = limiter.check(client, Cost::Whole).await;

@@ -11,6 +11,9 @@ use muster_app::AppError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// How programs say who they are. Not `Basic`, for which browsers would open a window of their own.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"muster\"");
+
 /// What can be wrong, in one word each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Code {
@@ -24,6 +27,8 @@ pub(crate) enum Code {
     ForeignOrigin,
     /// The name of the host is not one of ours.
     ForeignHost,
+    /// It is not known who asks.
+    Unauthorised,
     /// It is switched off or not permitted.
     Forbidden,
     /// There is no such route or thing.
@@ -49,12 +54,13 @@ pub(crate) enum Code {
 impl Code {
     /// Every code, for the documentation and its test.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::BadRequest,
         Self::Invalid,
         Self::Ambiguous,
         Self::ForeignOrigin,
         Self::ForeignHost,
+        Self::Unauthorised,
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -76,6 +82,7 @@ impl Code {
                 ("foreign_origin", StatusCode::FORBIDDEN, "A web page of another origin may not do this")
             }
             Self::ForeignHost => ("foreign_host", StatusCode::FORBIDDEN, "This host name is not served"),
+            Self::Unauthorised => ("unauthorised", StatusCode::UNAUTHORIZED, "It is not known who asks"),
             Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "This is not permitted"),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "There is no such thing"),
             Self::MethodNotAllowed => {
@@ -207,6 +214,11 @@ impl From<AppError> for Problem {
             AppError::Invalid { field, message } => Self::field(field, message),
             AppError::Conflict { .. } => Self::new(Code::Conflict, detail),
             AppError::Forbidden { .. } => Self::new(Code::Forbidden, detail),
+            AppError::Unauthorised { .. } => {
+                Self::new(Code::Unauthorised, detail).with_header(header::WWW_AUTHENTICATE, CHALLENGE)
+            }
+            AppError::Limited { retry_after, .. } => Self::new(Code::RateLimited, detail)
+                .with_header(header::RETRY_AFTER, HeaderValue::from(retry_after)),
             AppError::Unavailable { .. } => {
                 tracing::warn!(problem.detail = detail, "a request could not be answered");
                 Self::new(Code::Unavailable, detail)

@@ -37,16 +37,25 @@ pub enum BindError {
     #[error("{0} is in use by another program")]
     InUse(SocketAddr),
     /// Others than this machine could ask, and nothing says who they are.
-    #[error("{0} can be reached from other machines, and muster cannot tell yet who asks")]
+    #[error("{0} can be reached from other machines, and nobody has to sign in")]
     NotLoopback(SocketAddr),
     /// Anything else.
     #[error("{0} cannot be listened on: {1}")]
     Other(SocketAddr, #[source] io::Error),
 }
 
-/// Binds. Only loopback addresses, as long as there is no way to sign in.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    if !address.ip().to_canonical().is_loopback() {
+/// Who may reach an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// This machine alone.
+    Machine,
+    /// Whoever the network lets through: they have to sign in, or whoever configured it wants them all.
+    Network,
+}
+
+/// Binds; where only this machine may ask, to loopback addresses alone.
+pub async fn bind(address: SocketAddr, reach: Reach) -> Result<TcpListener, BindError> {
+    if reach == Reach::Machine && !address.ip().to_canonical().is_loopback() {
         return Err(BindError::NotLoopback(address));
     }
     TcpListener::bind(address).await.map_err(|error| match error.kind() {

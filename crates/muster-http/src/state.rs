@@ -8,8 +8,8 @@ use std::{
 use muster_app::{
     Context,
     actions::{
-        execute::Executor, fetch::Fetcher, jobs::JobControl, refresh::Keeper, registry::RegistryKeeper,
-        watchlist::Watchlist,
+        access::Access, execute::Executor, fetch::Fetcher, jobs::JobControl, refresh::Keeper,
+        registry::RegistryKeeper, watchlist::Watchlist,
     },
     follow::Followed,
     live::Live,
@@ -17,7 +17,7 @@ use muster_app::{
 use muster_cache::limiter::{Network, SharedLimiter};
 use tokio::sync::watch;
 
-use crate::{config::Role, counters::HttpCounters, security::HostList, wire::SettingView};
+use crate::{config::Role, counters::HttpCounters, identity::Proxies, security::HostList, wire::SettingView};
 
 /// The parts of muster that answer requests; cloned for each.
 #[derive(Clone)]
@@ -33,6 +33,10 @@ pub struct Parts {
     pub keeper: Keeper,
     /// What registry.json says.
     pub registry: RegistryKeeper,
+    /// Who asks.
+    pub access: Access,
+    /// Which proxies may say so; `None` if none may.
+    pub proxies: Option<Proxies>,
     /// What does something in repositories.
     pub executor: Executor,
     /// What asks for fetches.

@@ -1,10 +1,14 @@
-//! A running muster, asked over its own API. Speaks plain HTTP, because muster answers on loopback alone; from another
-//! machine it is reached through a tunnel. No proxy is used and no redirect followed.
+//! A running muster, asked over its own API: by plain HTTP, which it speaks itself, or by HTTPS through the proxy that
+//! stands before it. No proxy of the environment is used and no redirect followed, since a token may be sent along.
 
 use std::time::Duration;
 
 use muster_model::redact::without_passwords;
-use reqwest::{Client, Method, RequestBuilder, Url, redirect::Policy};
+use reqwest::{
+    Client, Method, RequestBuilder, Url,
+    header::{AUTHORIZATION, HeaderValue},
+    redirect::Policy,
+};
 use serde_json::Value;
 
 use crate::tls;
@@ -25,6 +29,9 @@ pub enum ServerError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What is to say who asks cannot be sent.
+    #[error("the token holds characters that none has")]
+    Token,
     /// Nobody answers there.
     #[error("no muster answers at {address}: {reason}")]
     Unreachable {
@@ -99,6 +106,7 @@ impl<'a> Call<'a> {
 pub struct Server {
     base: Url,
     client: Client,
+    token: Option<HeaderValue>,
 }
 
 impl Server {
@@ -106,21 +114,33 @@ impl Server {
     pub fn at(address: &str) -> Result<Self, ServerError> {
         let wrong = |reason: String| ServerError::Address { address: without_passwords(address), reason };
         let base: Url = address.parse().map_err(|error| wrong(format!("{error}")))?;
-        if base.scheme() != "http" {
-            return Err(wrong(format!("'{}' is not spoken here, http is", base.scheme())));
+        if !["http", "https"].contains(&base.scheme()) {
+            return Err(wrong(format!("'{}' is not spoken here, http and https are", base.scheme())));
         }
         if base.host_str().is_none() || !base.username().is_empty() || base.password().is_some() {
             return Err(wrong("it needs a host and takes no user".to_owned()));
         }
+        // The system's certificates are read only where they are needed.
+        let tls =
+            if base.scheme() == "https" { tls::with_roots_of_the_system() } else { tls::with_no_roots() };
         let client = Client::builder()
-            .tls_backend_preconfigured(tls::with_no_roots().map_err(wrong)?)
+            .tls_backend_preconfigured(tls.map_err(wrong)?)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             .redirect(Policy::none())
             .no_proxy()
             .build()
             .map_err(|error| wrong(error.to_string()))?;
-        Ok(Self { base, client })
+        Ok(Self { base, client, token: None })
+    }
+
+    /// Shows this token with every request.
+    pub fn with_token(mut self, token: &str) -> Result<Self, ServerError> {
+        let wrong = || ServerError::Token;
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.trim())).map_err(|_| wrong())?;
+        value.set_sensitive(true);
+        self.token = Some(value);
+        Ok(self)
     }
 
     /// Asks for a document.
@@ -167,6 +187,10 @@ impl Server {
             }
             ServerError::Unreachable { address: self.base.to_string(), reason }
         };
+        let request = match &self.token {
+            Some(token) => request.header(AUTHORIZATION, token.clone()),
+            None => request,
+        };
         let mut response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         let mut bytes = Vec::new();
@@ -208,7 +232,6 @@ mod tests {
     fn addresses_that_cannot_be_used_are_refused_without_their_password() {
         for (address, expected) in [
             ("localhost", "is no address"),
-            ("https://localhost:8100", "'https' is not spoken"),
             ("ftp://localhost", "'ftp' is not spoken"),
             ("http://me:secret@localhost", "takes no user"),
         ] {

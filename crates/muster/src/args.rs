@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-pub(crate) use served::{CacheCommand, JobsCommand, WatchAddArgs, WatchCommand};
+pub(crate) use served::{CacheCommand, JobsCommand, TokenCommand, WatchAddArgs, WatchCommand};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 fine, 1 failed, 2 usage or configuration, 4 some repository listed with an error, 130 interrupted.
@@ -79,6 +79,13 @@ pub(crate) enum Command {
     Cache {
         #[command(subcommand)]
         command: CacheCommand,
+        #[command(flatten)]
+        server: ServerFlag,
+    },
+    /// Tokens by which programs say who they are to a running server
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
         #[command(flatten)]
         server: ServerFlag,
     },

@@ -15,6 +15,7 @@ use anyhow::{Context as _, bail};
 use muster_app::{
     Context,
     actions::{
+        access::{Access, SecretSource},
         execute::Executor,
         fetch::Fetcher,
         freshness,
@@ -24,7 +25,9 @@ use muster_app::{
         watchlist::Watchlist,
     },
     caches,
-    config::{CacheSection, DatabaseConfig, RedisSection, RegistryConfig, WebhookConfig},
+    config::{
+        AuthConfig, AuthMode, CacheSection, DatabaseConfig, RedisSection, RegistryConfig, WebhookConfig,
+    },
     context::News,
     events::Event,
     follow,
@@ -39,7 +42,9 @@ use muster_cache::{
     limiter::{LimitConfig, Limiter, Network, SharedLimiter, network},
     redis::RedisLink,
 };
-use muster_http::{HostList, HttpState, Parts, Role, config::RateLimitConfig, wire::SettingView};
+use muster_http::{
+    HostList, HttpState, Parts, Proxies, Reach, Role, config::RateLimitConfig, wire::SettingView,
+};
 use muster_jobs::{JobScope, ProgressListener, Registry, Runner, RunnerConfig};
 use muster_model::{Clock, NodeId, SystemClock};
 use muster_net::Webhook;
@@ -55,6 +60,8 @@ use crate::{
 pub(crate) struct Composed {
     pub(crate) state: HttpState,
     pub(crate) store: Store,
+    /// The folder for what is kept.
+    pub(crate) data_dir: PathBuf,
     /// Held as long as this node runs.
     pub(crate) node_lock: FolderLock,
     /// What follows registry.json.
@@ -113,6 +120,8 @@ pub(crate) async fn compose(
         fetcher: Fetcher::new(context.clone(), policy.clone()),
         watchlist: Watchlist::start(context.clone(), policy),
         jobs: JobControl::new(context.clone(), kinds),
+        access: Access::new(context.clone(), config.auth.clone(), secret_source())?,
+        proxies: proxies(&config.auth)?,
         executor: Executor::new(context.clone(), keeper.clone(), config.actions.clone()),
         context,
         followed,
@@ -131,7 +140,7 @@ pub(crate) async fn compose(
         started: Instant::now(),
         counters: muster_http::HttpCounters::default(),
     });
-    Ok(Composed { state, store, node_lock, registry_task, runner_task })
+    Ok(Composed { state, store, data_dir, node_lock, registry_task, runner_task })
 }
 
 /// One process holds a SQLite database: a part of muster that runs by itself would find nobody to work with.
@@ -330,11 +339,45 @@ fn limiter(
     }
     let limits = LimitConfig {
         requests: config.requests,
+        token_requests: config.token_requests,
         window: Duration::from_secs(config.window_seconds.max(1)),
         allowed: networks("ratelimit.allowed", &config.allowed)?,
         ..LimitConfig::default()
     };
     Ok(Some(SharedLimiter::new(Limiter::new(limits, Arc::clone(clock)), link)))
+}
+
+/// Who may reach this muster.
+pub(crate) fn reach(auth: &AuthConfig) -> Reach {
+    if auth.mode == AuthMode::None && !auth.open_to_network { Reach::Machine } else { Reach::Network }
+}
+
+/// Which proxies may say who asks.
+fn proxies(auth: &AuthConfig) -> anyhow::Result<Option<Proxies>> {
+    if auth.mode != AuthMode::Proxy {
+        return Ok(None);
+    }
+    if auth.proxy_peers.is_empty() {
+        bail!("auth.mode is proxy, and auth.proxy_peers names no proxy; set it to the addresses of yours");
+    }
+    let header: String = auth.proxy_header.trim().to_ascii_lowercase();
+    let is_name =
+        !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if !is_name {
+        bail!(
+            "auth.proxy_header '{}' is no name of a header; write it like X-Forwarded-User",
+            auth.proxy_header
+        );
+    }
+    Ok(Some(Proxies { header, peers: networks("auth.proxy_peers", &auth.proxy_peers)? }))
+}
+
+/// Secrets come from the system, and from nowhere else.
+fn secret_source() -> SecretSource {
+    Arc::new(|| {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).ok().map(|()| bytes)
+    })
 }
 
 fn networks(key: &str, texts: &[String]) -> anyhow::Result<Vec<Network>> {

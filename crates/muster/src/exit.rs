@@ -91,13 +91,21 @@ fn hint(error: &anyhow::Error) -> Option<String> {
                 "stop the other program, or choose a port with --listen 127.0.0.1:PORT".to_owned()
             }
             BindError::NotLoopback(_) => {
-                "listen on 127.0.0.1 and reach it through ssh -L, until muster has tokens".to_owned()
+                "set auth.mode to local or proxy, or listen on 127.0.0.1 and reach it through ssh -L"
+                    .to_owned()
             }
             BindError::Other(..) => "choose another address with --listen".to_owned(),
         });
     }
     if let Some(ServerError::Unreachable { .. }) = error.downcast_ref() {
         return Some("start it with `muster serve`, or name another with --server".to_owned());
+    }
+    if let Some(ServerError::Problem { status: 401, .. }) = error.downcast_ref() {
+        return Some(
+            "set MUSTER_TOKEN to a token, or name the data folder of a server on this machine by \
+             MUSTER__SERVER__DATA_DIR"
+                .to_owned(),
+        );
     }
     match error.downcast_ref::<AppError>()? {
         AppError::RootUnreadable { .. } => {
@@ -109,6 +117,8 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         | AppError::NoSuch { .. }
         | AppError::Conflict { .. }
         | AppError::Forbidden { .. }
+        | AppError::Unauthorised { .. }
+        | AppError::Limited { .. }
         | AppError::Unavailable { .. }
         | AppError::Internal { .. } => None,
     }

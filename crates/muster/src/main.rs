@@ -7,6 +7,7 @@ mod compose;
 mod config;
 mod exit;
 mod output;
+mod own_token;
 mod signals;
 
 use std::{os::unix::process::CommandExt, process::ExitCode};

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 /// The commands, in the order of the help.
-const COMMANDS: [&[&str]; 40] = [
+const COMMANDS: [&[&str]; 45] = [
     &[],
     &["scan"],
     &["show"],
@@ -21,6 +21,11 @@ const COMMANDS: [&[&str]; 40] = [
     &["cache", "clear"],
     &["cache", "warm"],
     &["cache", "check"],
+    &["token"],
+    &["token", "create"],
+    &["token", "ls"],
+    &["token", "revoke"],
+    &["token", "setup"],
     &["watch"],
     &["watch", "add"],
     &["watch", "ls"],

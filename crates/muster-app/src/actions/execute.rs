@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::{
-    actions::refresh::Keeper,
+    actions::{access::Caller, audit, refresh::Keeper},
     blocking::blocking,
     config::ActionsConfig,
     context::Context,
@@ -32,8 +32,6 @@ use plan::{action_of, conflict};
 
 /// A plan is for the person who has just read it.
 const PLAN_LIFE: SignedDuration = SignedDuration::from_mins(15);
-/// Without sign-in there is one person: whoever sits at this machine.
-const WHO: &str = "local";
 /// Kind of the stored plans of single actions.
 const PLAN_KIND: &str = "action";
 /// Bytes of a commit's message.
@@ -93,21 +91,22 @@ impl Executor {
     }
 
     /// A plan to be read, kept for a quarter of an hour.
-    pub async fn plan(&self, id: ActionId, message: Option<String>) -> Result<Plan, AppError> {
+    pub async fn plan(&self, by: &Caller, id: ActionId, message: Option<String>) -> Result<Plan, AppError> {
         let made = self.make_plan(id, message).await;
-        self.audit("action.plan", &id.to_string(), "planned", made.as_ref().map(plan_detail)).await?;
+        self.audit(by, "action.plan", &id.to_string(), "planned", made.as_ref().map(plan_detail)).await?;
         made
     }
 
     /// Carries out a plan that was made before for this action.
     pub async fn execute(
         &self,
+        by: &Caller,
         id: ActionId,
         plan: PlanId,
         message: Option<String>,
     ) -> Result<Done, AppError> {
         // On its own: whoever asked may go away, what was begun is ended and audited.
-        let this = self.clone();
+        let (this, by) = (self.clone(), by.clone());
         let task = tokio::spawn(async move {
             let done = this.carry_out(id, plan, message).await;
             let detail = done.as_ref().map(|done| {
@@ -115,7 +114,7 @@ impl Executor {
                 detail["head_after"] = json!(done.head);
                 detail
             });
-            this.audit("action.execute", &id.to_string(), "done", detail).await?;
+            this.audit(&by, "action.execute", &id.to_string(), "done", detail).await?;
             done
         });
         joined(task.await)
@@ -208,6 +207,7 @@ impl Executor {
 
     async fn audit(
         &self,
+        by: &Caller,
         what: &str,
         target: &str,
         outcome: &str,
@@ -224,14 +224,8 @@ impl Executor {
                 (outcome, json!({ "reason": error.to_string() }))
             }
         };
-        let noted = NewAudit {
-            at: self.context.clock.now(),
-            who: WHO.to_owned(),
-            what: what.to_owned(),
-            target: target.to_owned(),
-            outcome: outcome.to_owned(),
-            detail,
-        };
+        let done = audit::done(&self.context, &by.name, what, target, detail);
+        let noted = NewAudit { outcome: outcome.to_owned(), ..done };
         let mut tx = self.context.store.begin(Priority::Interactive).await?;
         tx.audit_add(&noted).await?;
         tx.commit().await?;

@@ -8,9 +8,11 @@ use muster_model::{
     project::{Project, ProjectKind},
     query::Query,
 };
-use muster_store::Priority;
+use muster_store::{Priority, job::NewJob};
+use serde_json::Value;
 
 use crate::{
+    actions::{access::Caller, audit},
     context::Context,
     error::AppError,
     jobs::requests,
@@ -54,6 +56,7 @@ impl Fetcher {
     /// [`AppError::NotFound`] if none matches.
     pub async fn fetch(
         &self,
+        by: &Caller,
         query: Option<(&str, &Query)>,
         roots: &[PathBuf],
     ) -> Result<Vec<FetchAsked>, AppError> {
@@ -76,6 +79,11 @@ impl Fetcher {
             let wanted: Vec<_> = wanted.collect();
             let mut tx = self.context.store.begin(Priority::Interactive).await?;
             let mut enqueued = tx.job_enqueue(&wanted).await?.into_iter();
+            let note = |job: &NewJob| {
+                let project = job.subject.as_deref().unwrap_or_default();
+                audit::done(&self.context, &by.name, "project.fetch", project, Value::Null)
+            };
+            tx.audit_add_all(&wanted.iter().map(note).collect::<Vec<_>>()).await?;
             tx.commit().await?;
             for (known, host) in batch.iter().zip(hosts) {
                 let project = &known.record.project;

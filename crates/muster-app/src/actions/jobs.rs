@@ -6,12 +6,17 @@ use muster_model::{
     job::{JobRecord, JobState},
 };
 use muster_store::{
-    ChangeEvent, NewAudit, NewChange, Priority, Tx,
+    ChangeEvent, NewChange, Priority, Tx,
     job::{CancelOutcome, JobCount, RetryOutcome},
 };
 use serde_json::{Value, json};
 
-use crate::{context::Context, error::AppError, services::jobs};
+use crate::{
+    actions::{access::Caller, audit},
+    context::Context,
+    error::AppError,
+    services::jobs,
+};
 
 /// Jobs that one transaction tries again.
 const BATCH: u64 = 100;
@@ -30,7 +35,7 @@ impl JobControl {
     }
 
     /// Makes a job that was given up due at once, with all its attempts.
-    pub async fn retry(&self, id: &str) -> Result<JobRecord, AppError> {
+    pub async fn retry(&self, by: &Caller, id: &str) -> Result<JobRecord, AppError> {
         let job = self.find(id).await?;
         let mut tx = self.context.store.begin(Priority::Interactive).await?;
         match tx.job_retry(job).await? {
@@ -46,13 +51,13 @@ impl JobControl {
             }
             RetryOutcome::NotFound => return Err(AppError::NoSuch { what: "job", query: id.to_owned() }),
         }
-        self.note(&mut tx, "job.retry", id, Value::Null).await?;
+        self.note(&mut tx, by, "job.retry", id, Value::Null).await?;
         tx.commit().await?;
         Ok(jobs::show(&self.context, id).await?.record)
     }
 
     /// Does so with all that failed for good, of one queue or of all; says how many.
-    pub async fn retry_failed(&self, queue: Option<&str>) -> Result<u64, AppError> {
+    pub async fn retry_failed(&self, by: &Caller, queue: Option<&str>) -> Result<u64, AppError> {
         let counts = self.context.store.job_counts().await?;
         let is_meant = |count: &&JobCount| {
             count.state == JobState::Discarded && queue.is_none_or(|queue| count.queue == queue)
@@ -65,7 +70,7 @@ impl JobControl {
             let batch = tx.job_retry_discarded(queue, BATCH.min(failed.saturating_sub(retried))).await?;
             if batch > 0 {
                 let detail = json!({ "jobs": batch });
-                self.note(&mut tx, "job.retry_failed", queue.unwrap_or("all queues"), detail).await?;
+                self.note(&mut tx, by, "job.retry_failed", queue.unwrap_or("all queues"), detail).await?;
             }
             tx.commit().await?;
             retried += batch;
@@ -76,7 +81,7 @@ impl JobControl {
     }
 
     /// Cancels a job that waits, and asks one that runs to stop.
-    pub async fn cancel(&self, id: &str) -> Result<JobRecord, AppError> {
+    pub async fn cancel(&self, by: &Caller, id: &str) -> Result<JobRecord, AppError> {
         let job = self.find(id).await?;
         let context = &self.context;
         let new_id = || JobId::new(context.clock.now(), (context.chance)());
@@ -89,27 +94,27 @@ impl JobControl {
             }
             CancelOutcome::NotFound => return Err(AppError::NoSuch { what: "job", query: id.to_owned() }),
         }
-        self.note(&mut tx, "job.cancel", id, Value::Null).await?;
+        self.note(&mut tx, by, "job.cancel", id, Value::Null).await?;
         tx.commit().await?;
         Ok(jobs::show(context, id).await?.record)
     }
 
     /// Begins no more jobs of a queue; what runs goes on.
-    pub async fn pause(&self, queue: &str) -> Result<(), AppError> {
+    pub async fn pause(&self, by: &Caller, queue: &str) -> Result<(), AppError> {
         self.known(queue).await?;
         let mut tx = self.context.store.begin(Priority::Interactive).await?;
         tx.job_queue_pause(queue).await?;
-        self.note(&mut tx, "queue.paused", queue, Value::Null).await?;
+        self.note(&mut tx, by, "queue.paused", queue, Value::Null).await?;
         tx.commit().await?;
         Ok(())
     }
 
     /// Goes on with it.
-    pub async fn resume(&self, queue: &str) -> Result<(), AppError> {
+    pub async fn resume(&self, by: &Caller, queue: &str) -> Result<(), AppError> {
         self.known(queue).await?;
         let mut tx = self.context.store.begin(Priority::Interactive).await?;
         tx.job_queue_resume(queue).await?;
-        self.note(&mut tx, "queue.resumed", queue, Value::Null).await?;
+        self.note(&mut tx, by, "queue.resumed", queue, Value::Null).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -127,16 +132,15 @@ impl JobControl {
         Err(AppError::NoSuch { what: "queue", query: queue.to_owned() })
     }
 
-    async fn note(&self, tx: &mut Tx, what: &str, target: &str, detail: Value) -> Result<(), AppError> {
-        let noted = NewAudit {
-            at: self.context.clock.now(),
-            who: "local".to_owned(),
-            what: what.to_owned(),
-            target: target.to_owned(),
-            outcome: "done".to_owned(),
-            detail,
-        };
-        tx.audit_add(&noted).await?;
+    async fn note(
+        &self,
+        tx: &mut Tx,
+        by: &Caller,
+        what: &str,
+        target: &str,
+        detail: Value,
+    ) -> Result<(), AppError> {
+        tx.audit_add(&audit::done(&self.context, &by.name, what, target, detail)).await?;
         if what.starts_with("queue.") {
             tx.record(NewChange {
                 entity: "queue".into(),

@@ -16,6 +16,7 @@ use muster_store::{NewAudit, Priority, Seq, StoreError, Tx, WatchChange};
 use serde_json::{Value, json};
 
 use crate::{
+    actions::{access::Caller, audit},
     caches::TAG_WATCHLIST,
     context::Context,
     error::AppError,
@@ -38,15 +39,12 @@ const MAX_NAME: usize = 200;
 const MAX_TAGS: usize = 50;
 const MAX_TAG: usize = 50;
 
-/// Who watches when nobody is named.
-const SOMEBODY: &str = "local";
-
 /// What is asked for when a repository is added.
 #[derive(Debug, Clone, Default)]
 pub struct WatchRequest {
     /// The address, as it was given.
     pub url: String,
-    /// Who wants to watch it.
+    /// Who wants to watch it; whoever asks, if nobody is named.
     pub added_by: Option<String>,
     /// What they want to be told.
     pub alerts: Option<AlertSettings>,
@@ -76,17 +74,22 @@ impl Watchlist {
     }
 
     /// Adds a repository for somebody. One that is there already is answered as it is, with their watch.
-    pub async fn add(&self, request: WatchRequest) -> Result<Added, AppError> {
+    pub async fn add(&self, by: &Caller, request: WatchRequest) -> Result<Added, AppError> {
         let url = self.policy.admit(&request.url)?;
         check_texts(&request)?;
         if let Some(alerts) = &request.alerts {
             check_alerts(alerts)?;
         }
-        self.adder.add(url, request).await
+        self.adder.add(url, by, request).await
     }
 
     /// Ends the watch of one person, or of everybody. Without watchers the repository goes too.
-    pub async fn remove(&self, name: &str, added_by: Option<&str>) -> Result<Option<Seq>, AppError> {
+    pub async fn remove(
+        &self,
+        by: &Caller,
+        name: &str,
+        added_by: Option<&str>,
+    ) -> Result<Option<Seq>, AppError> {
         let repository = watchlist::find(&self.context, name).await?;
         let mut tx = self.context.store.begin(Priority::Interactive).await?;
         // Whoever adds a watch at this moment waits, or is seen here.
@@ -107,8 +110,8 @@ impl Watchlist {
         } else {
             told(&mut tx, &repository, "repository.changed");
         }
-        let who = added_by.unwrap_or("everybody");
-        self.note(&mut tx, who, "watch.remove", &repository, json!({ "left": left })).await?;
+        let detail = json!({ "added_by": added_by, "left": left });
+        self.note(&mut tx, by, "watch.remove", &repository, detail).await?;
         let seq = commit(&self.context, tx).await?;
         if left == 0 {
             // Apart, because jobs come before their repository. What still runs finds that it is gone.
@@ -118,8 +121,8 @@ impl Watchlist {
     }
 
     /// Takes up the processing of an entry that failed.
-    pub async fn retry(&self, name: &str) -> Result<Repository, AppError> {
-        self.again(name, "watch.retry", |repository| {
+    pub async fn retry(&self, by: &Caller, name: &str) -> Result<Repository, AppError> {
+        self.again(by, name, "watch.retry", |repository| {
             if repository.processing != Processing::Failed && repository.last_error.is_none() {
                 let message = format!("{} has not failed; refresh it instead", repository.slug());
                 return Err(AppError::Conflict { message });
@@ -130,13 +133,13 @@ impl Watchlist {
     }
 
     /// Looks at the remote now.
-    pub async fn refresh(&self, name: &str) -> Result<Repository, AppError> {
-        self.again(name, "watch.refresh", |_| Ok(())).await
+    pub async fn refresh(&self, by: &Caller, name: &str) -> Result<Repository, AppError> {
+        self.again(by, name, "watch.refresh", |_| Ok(())).await
     }
 
     /// Learns more of a repository, or from now on less.
-    pub async fn set_level(&self, name: &str, level: Level) -> Result<Repository, AppError> {
-        self.again(name, "watch.level", move |repository| {
+    pub async fn set_level(&self, by: &Caller, name: &str, level: Level) -> Result<Repository, AppError> {
+        self.again(by, name, "watch.level", move |repository| {
             repository.level = level;
             Ok(())
         })
@@ -146,6 +149,7 @@ impl Watchlist {
     /// Changes the entry and has it processed once more.
     async fn again(
         &self,
+        by: &Caller,
         name: &str,
         what: &str,
         change: impl FnOnce(&mut Repository) -> Result<(), AppError>,
@@ -162,13 +166,13 @@ impl Watchlist {
         begin_anew(&mut repository, context.clock.now());
         tx.repository_put(&repository).await?;
         told(&mut tx, &repository, "repository.processing");
-        self.note(&mut tx, SOMEBODY, what, &repository, Value::Null).await?;
+        self.note(&mut tx, by, what, &repository, Value::Null).await?;
         commit(context, tx).await?;
         Ok(repository)
     }
 
     /// Changes what somebody is told.
-    pub async fn set_alerts(&self, id: &str, alerts: AlertSettings) -> Result<Watch, AppError> {
+    pub async fn set_alerts(&self, by: &Caller, id: &str, alerts: AlertSettings) -> Result<Watch, AppError> {
         check_alerts(&alerts)?;
         let not_found = || AppError::NoSuch { what: "watch", query: id.to_owned() };
         let id: WatchId = id.parse().map_err(|_| not_found())?;
@@ -179,7 +183,7 @@ impl Watchlist {
         let watch = changed.ok_or_else(not_found)?;
         let repository = tx.repository(watch.repository).await?.ok_or_else(not_found)?;
         told(&mut tx, &repository, "repository.changed");
-        self.note(&mut tx, &watch.added_by, "watch.alerts", &repository, Value::Null).await?;
+        self.note(&mut tx, by, "watch.alerts", &repository, json!({ "added_by": watch.added_by })).await?;
         tx.commit().await?;
         Ok(watch)
     }
@@ -202,12 +206,12 @@ impl Watchlist {
     async fn note(
         &self,
         tx: &mut Tx,
-        who: &str,
+        by: &Caller,
         what: &str,
         repository: &Repository,
         detail: Value,
     ) -> Result<(), AppError> {
-        Ok(tx.audit_add(&noted(&self.context, who, what, repository, detail)).await?)
+        Ok(tx.audit_add(&noted(&self.context, &by.name, what, repository, detail)).await?)
     }
 }
 
@@ -219,14 +223,7 @@ async fn commit(context: &Context, tx: Tx) -> Result<Option<Seq>, StoreError> {
 }
 
 fn noted(context: &Context, who: &str, what: &str, repository: &Repository, detail: Value) -> NewAudit {
-    NewAudit {
-        at: context.clock.now(),
-        who: who.to_owned(),
-        what: what.to_owned(),
-        target: repository.id.to_string(),
-        outcome: "done".to_owned(),
-        detail,
-    }
+    audit::done(context, who, what, &repository.id.to_string(), detail)
 }
 
 fn check_alerts(alerts: &AlertSettings) -> Result<(), AppError> {

@@ -1,6 +1,7 @@
 //! One file per thing that muster can be asked. Services are strangers to each other: they share values, not calls.
 
 pub mod attention;
+pub mod audit;
 pub mod catalogue;
 pub mod changes;
 pub mod doable;

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    extract::{Json, Path},
+    extract::{By, Json, Path},
     problem::{Code, Problem, ProblemView},
     state::HttpState,
 };
@@ -192,6 +192,7 @@ async fn actions(State(state): State<HttpState>) -> Result<impl IntoResponse, Pr
 )]
 async fn execute(
     State(state): State<HttpState>,
+    By(by): By,
     Path(id): Path<String>,
     Json(request): Json<ExecuteRequest>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -202,10 +203,10 @@ async fn execute(
         )
     })?;
     let Some(plan) = plan_of(request.plan_id, request.dry_run)? else {
-        let plan = state.executor.plan(id, request.message).await?;
+        let plan = state.executor.plan(&by, id, request.message).await?;
         return Ok(no_store(ExecutedView::planned(plan)));
     };
-    let done = state.executor.execute(id, plan, request.message).await?;
+    let done = state.executor.execute(&by, id, plan, request.message).await?;
     follow(&state, done.seq).await;
     Ok(no_store(ExecutedView::done(done)))
 }
@@ -357,6 +358,7 @@ async fn workflows(State(state): State<HttpState>) -> Result<impl IntoResponse, 
 )]
 async fn execute_workflow(
     State(state): State<HttpState>,
+    By(by): By,
     Path(kind): Path<String>,
     Json(request): Json<WorkflowRequest>,
 ) -> Result<impl IntoResponse, Problem> {
@@ -368,7 +370,7 @@ async fn execute_workflow(
     })?;
     let Some(plan) = plan_of(request.plan_id, request.dry_run)? else {
         let (projects, message) = (request.projects.as_deref(), request.message.as_deref());
-        let workflow = state.executor.plan_workflow(kind, projects, message).await?;
+        let workflow = state.executor.plan_workflow(&by, kind, projects, message).await?;
         return Ok(no_store(WorkflowRunView::planned(workflow)));
     };
     if request.projects.is_some() || request.message.is_some() {
@@ -377,7 +379,7 @@ async fn execute_workflow(
             "the plan says where and with which message; send its id alone",
         ));
     }
-    let report = state.executor.execute_workflow(kind, plan).await?;
+    let report = state.executor.execute_workflow(&by, kind, plan).await?;
     let last = report.steps.iter().filter_map(|step| match &step.outcome {
         StepOutcome::Done(done) => done.seq,
         _ => None,

@@ -14,13 +14,14 @@ use axum::{
 };
 use futures_util::stream::{self, Stream, StreamExt};
 use muster_app::Seq;
+use muster_app::actions::access::{Access, Caller};
 use muster_app::events::Event;
 use serde::Deserialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    extract::Query,
+    extract::{By, Query},
     problem::{Problem, ProblemView},
     state::HttpState,
 };
@@ -52,6 +53,7 @@ struct EventsQuery {
 )]
 async fn events(
     State(state): State<HttpState>,
+    By(by): By,
     headers: HeaderMap,
     Query(EventsQuery { topics }): Query<EventsQuery>,
 ) -> Result<Response, Problem> {
@@ -77,8 +79,12 @@ async fn events(
         .filter(move |event| std::future::ready(is_wanted(&wanted, event)))
         .map(|event| Ok::<_, Infallible>(message(&event)));
     let mut stopped = state.stopped.clone();
+    let access = state.access.clone();
     let end = async move {
-        let _ = stopped.wait_for(|stopped| *stopped).await;
+        tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => {}
+            () = refused(&access, &by) => {}
+        }
     };
     let stream = stream.take_until(Box::pin(end));
     let keep_alive = KeepAlive::new().interval(HEARTBEAT);
@@ -88,6 +94,16 @@ async fn events(
     let buffering = HeaderName::from_static("x-accel-buffering");
     response.headers_mut().insert(buffering, HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// Ends when the client would not be let in any more: a stream outlives what let it in.
+async fn refused(access: &Access, caller: &Caller) {
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        if !access.is_still(caller).await {
+            return;
+        }
+    }
 }
 
 /// What the client missed; a `resync` where that is too much or no longer known.

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    extract::Json,
+    extract::{By, Json},
     problem::{Problem, ProblemView},
     state::HttpState,
 };
@@ -87,13 +87,14 @@ impl From<FetchAsked> for FetchProjectView {
 ))]
 async fn fetch(
     State(state): State<HttpState>,
+    By(by): By,
     Json(request): Json<FetchRequest>,
 ) -> Result<Response, Problem> {
     let text = request.query.as_deref().map(str::trim).filter(|text| !text.is_empty());
     let query = text.map(SearchQuery::parse).transpose();
     let query = query.map_err(|error| Problem::field("query", error.message))?;
     let roots = state.keeper.request().roots;
-    let asked = state.fetcher.fetch(text.zip(query.as_ref()), &roots).await?;
+    let asked = state.fetcher.fetch(&by, text.zip(query.as_ref()), &roots).await?;
     let projects: Vec<_> = asked.into_iter().map(FetchProjectView::from).collect();
     let total = projects.iter().filter(|project| project.job.is_some()).count();
     Ok((StatusCode::ACCEPTED, no_store(&FetchView { projects, total })).into_response())

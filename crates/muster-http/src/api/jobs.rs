@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    extract::{Json, Path, Query},
+    extract::{By, Json, Path, Query},
     problem::{Problem, ProblemView},
     state::HttpState,
     wire::repository::ProgressView,
@@ -221,8 +221,12 @@ async fn show(State(state): State<HttpState>, Path(id): Path<String>) -> Result<
     (status = OK, body = JobView),
     (status = CONFLICT, body = ProblemView, content_type = "application/problem+json"),
 ))]
-async fn retry(State(state): State<HttpState>, Path(id): Path<String>) -> Result<impl IntoResponse, Problem> {
-    Ok(no_store(JobView::from(&state.jobs.retry(&id).await?)))
+async fn retry(
+    State(state): State<HttpState>,
+    By(by): By,
+    Path(id): Path<String>,
+) -> Result<impl IntoResponse, Problem> {
+    Ok(no_store(JobView::from(&state.jobs.retry(&by, &id).await?)))
 }
 
 /// Cancel a job
@@ -234,9 +238,10 @@ async fn retry(State(state): State<HttpState>, Path(id): Path<String>) -> Result
 ))]
 async fn cancel(
     State(state): State<HttpState>,
+    By(by): By,
     Path(id): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(no_store(JobView::from(&state.jobs.cancel(&id).await?)))
+    Ok(no_store(JobView::from(&state.jobs.cancel(&by, &id).await?)))
 }
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -257,9 +262,10 @@ struct RetriedView {
     responses((status = OK, body = RetriedView)))]
 async fn retry_failed(
     State(state): State<HttpState>,
+    By(by): By,
     Json(request): Json<RetryRequest>,
 ) -> Result<impl IntoResponse, Problem> {
-    let retried = state.jobs.retry_failed(request.queue.as_deref()).await?;
+    let retried = state.jobs.retry_failed(&by, request.queue.as_deref()).await?;
     Ok(no_store(RetriedView { retried }))
 }
 
@@ -341,8 +347,12 @@ async fn queues(State(state): State<HttpState>) -> Result<impl IntoResponse, Pro
     (status = NO_CONTENT),
     (status = NOT_FOUND, body = ProblemView, content_type = "application/problem+json"),
 ))]
-async fn pause(State(state): State<HttpState>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
-    state.jobs.pause(&name).await?;
+async fn pause(
+    State(state): State<HttpState>,
+    By(by): By,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    state.jobs.pause(&by, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -351,7 +361,11 @@ async fn pause(State(state): State<HttpState>, Path(name): Path<String>) -> Resu
     (status = NO_CONTENT),
     (status = NOT_FOUND, body = ProblemView, content_type = "application/problem+json"),
 ))]
-async fn resume(State(state): State<HttpState>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
-    state.jobs.resume(&name).await?;
+async fn resume(
+    State(state): State<HttpState>,
+    By(by): By,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    state.jobs.resume(&by, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -15,19 +15,28 @@ mod jobs;
 pub(crate) mod portfolio;
 mod registry;
 mod repositories;
+mod session;
+mod tokens;
 mod watchlist;
 
-use axum::{Router, extract::DefaultBodyLimit, middleware, response::Redirect, routing::get};
+use axum::{Router, extract::DefaultBodyLimit, http::Method, middleware, response::Redirect, routing::get};
 use tower_http::compression::{
     CompressionLayer,
     predicate::{NotForContentType, Predicate, SizeAbove},
 };
-use utoipa::{OpenApi, openapi::OpenApi as Document};
+use utoipa::{
+    OpenApi,
+    openapi::{
+        OpenApi as Document,
+        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+    },
+};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     config::Role,
     gate,
+    needs::needed,
     problem::{Code, Problem},
     state::HttpState,
 };
@@ -52,6 +61,7 @@ const LEAST_COMPRESSED: u64 = 1024;
         (name = "repositories", description = "What is known of them"),
         (name = "jobs", description = "Work in the background"),
         (name = "live", description = "News while it happens"),
+        (name = "access", description = "Who asks: signing in, tokens"),
         (name = "admin", description = "The service itself"),
     )
 )]
@@ -115,6 +125,8 @@ fn documented() -> OpenApiRouter<HttpState> {
         .nest("/api/v1/actions", actions::workflow_routes())
         .nest("/api/v1", admin::routes())
         .nest("/api/v1", registry::routes())
+        .nest("/api/v1", session::routes())
+        .nest("/api/v1", tokens::routes())
         .nest("/api/v1", cache::admin_routes())
         .nest("/api/v1", cache_check::routes())
         .nest("/api/v1", events::routes())
@@ -131,7 +143,32 @@ fn documented() -> OpenApiRouter<HttpState> {
 pub fn openapi() -> Document {
     let (_, mut document) = ready_routes().split_for_parts();
     document.merge(documented().split_for_parts().1);
+    say_needs(&mut document);
     document
+}
+
+/// Says of every operation which scope it needs, and how a program shows that it has it.
+fn say_needs(document: &mut Document) {
+    const SCHEME: &str = "token";
+    let mut bearer = Http::new(HttpAuthScheme::Bearer);
+    bearer.description =
+        Some("A token, which `muster token create` makes; not needed where auth.mode is none".to_owned());
+    let components = document.components.get_or_insert_default();
+    components.security_schemes.insert(SCHEME.to_owned(), SecurityScheme::Http(bearer).into());
+    for (path, item) in &mut document.paths.paths {
+        let operations = [
+            (Method::GET, &mut item.get),
+            (Method::POST, &mut item.post),
+            (Method::PUT, &mut item.put),
+            (Method::PATCH, &mut item.patch),
+            (Method::DELETE, &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            if let (Some(operation), Some(scope)) = (operation, needed(&method, path)) {
+                operation.security = Some(vec![SecurityRequirement::new(SCHEME, [scope.as_str()])]);
+            }
+        }
+    }
 }
 
 /// How many items of a list are wanted.

@@ -24,7 +24,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    extract::{Json, Path, Query},
+    extract::{By, Json, Path, Query},
     problem::{Problem, ProblemView},
     state::HttpState,
     wire::repository::{EntryView, WatchView},
@@ -110,7 +110,11 @@ fn category_of(word: &str) -> Result<Category, Problem> {
     (status = ACCEPTED, body = AddedView),
     (status = UNPROCESSABLE_ENTITY, body = ProblemView, content_type = "application/problem+json"),
 ))]
-async fn add(State(state): State<HttpState>, Json(request): Json<AddRequest>) -> Result<Response, Problem> {
+async fn add(
+    State(state): State<HttpState>,
+    By(by): By,
+    Json(request): Json<AddRequest>,
+) -> Result<Response, Problem> {
     let request = WatchRequest {
         url: request.repo_url,
         added_by: request.added_by,
@@ -120,7 +124,7 @@ async fn add(State(state): State<HttpState>, Json(request): Json<AddRequest>) ->
         tags: request.tags,
         level: request.level.as_deref().map(level_of).transpose()?,
     };
-    let added = state.watchlist.add(request).await?;
+    let added = state.watchlist.add(&by, request).await?;
     let repository = &added.repository;
     let message = match (added.is_new, repository.processing) {
         (true, _) => format!("{} was added and is being processed", repository.slug()),
@@ -219,10 +223,11 @@ struct RemoveParams {
 ))]
 async fn remove(
     State(state): State<HttpState>,
+    By(by): By,
     Path(id): Path<String>,
     Query(params): Query<RemoveParams>,
 ) -> Result<StatusCode, Problem> {
-    state.watchlist.remove(&id, params.added_by.as_deref()).await?;
+    state.watchlist.remove(&by, &id, params.added_by.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -236,8 +241,12 @@ async fn processed(state: &HttpState, repository: muster_model::Repository) -> R
     (status = ACCEPTED, body = EntryView),
     (status = CONFLICT, body = ProblemView, content_type = "application/problem+json"),
 ))]
-async fn retry(State(state): State<HttpState>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let repository = state.watchlist.retry(&id).await?;
+async fn retry(
+    State(state): State<HttpState>,
+    By(by): By,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let repository = state.watchlist.retry(&by, &id).await?;
     processed(&state, repository).await
 }
 
@@ -245,8 +254,12 @@ async fn retry(State(state): State<HttpState>, Path(id): Path<String>) -> Result
 #[utoipa::path(post, path = "/watchlist/{id}/refresh", tag = "watchlist", params(("id" = String, Path)), responses(
     (status = ACCEPTED, body = EntryView),
 ))]
-async fn refresh(State(state): State<HttpState>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let repository = state.watchlist.refresh(&id).await?;
+async fn refresh(
+    State(state): State<HttpState>,
+    By(by): By,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let repository = state.watchlist.refresh(&by, &id).await?;
     processed(&state, repository).await
 }
 
@@ -262,10 +275,11 @@ struct LevelRequest {
     request_body = LevelRequest, responses((status = ACCEPTED, body = EntryView)))]
 async fn level(
     State(state): State<HttpState>,
+    By(by): By,
     Path(id): Path<String>,
     Json(request): Json<LevelRequest>,
 ) -> Result<Response, Problem> {
-    let repository = state.watchlist.set_level(&id, level_of(&request.level)?).await?;
+    let repository = state.watchlist.set_level(&by, &id, level_of(&request.level)?).await?;
     processed(&state, repository).await
 }
 
@@ -338,9 +352,10 @@ async fn commit_summary(
     request_body(content = Object), responses((status = OK, body = WatchView)))]
 async fn set_alerts(
     State(state): State<HttpState>,
+    By(by): By,
     Path(id): Path<String>,
     Json(alerts): Json<AlertSettings>,
 ) -> Result<impl IntoResponse, Problem> {
-    let watch = state.watchlist.set_alerts(&id, alerts).await?;
+    let watch = state.watchlist.set_alerts(&by, &id, alerts).await?;
     Ok(no_store(WatchView::from(&watch)))
 }

@@ -19,6 +19,7 @@ use std::{
 use muster_app::{
     Context,
     actions::{
+        access::Access,
         execute::Executor,
         fetch::Fetcher,
         jobs::JobControl,
@@ -27,7 +28,9 @@ use muster_app::{
         watchlist::Watchlist,
     },
     caches,
-    config::{ActionsConfig, CacheSection, PortfolioConfig, RegistryConfig, ScanConfig, WatchConfig},
+    config::{
+        ActionsConfig, AuthConfig, CacheSection, PortfolioConfig, RegistryConfig, ScanConfig, WatchConfig,
+    },
     follow,
     jobs::{self, JobParts},
     live::Live,
@@ -38,7 +41,7 @@ use muster_cache::{
     Cache, CacheConfig,
     limiter::{LimitConfig, Limiter, Network, SharedLimiter, loopback, network},
 };
-use muster_http::{HostList, HttpCounters, HttpState, Parts};
+use muster_http::{HostList, HttpCounters, HttpState, Parts, Proxies, Reach};
 use muster_model::{Clock, NodeId, Timestamp};
 use muster_store::{Store, StoreConfig};
 use muster_testkit::{FixedClock, Lab};
@@ -65,6 +68,8 @@ pub(crate) struct Setup {
     pub(crate) request_timeout: Duration,
     pub(crate) max_body_bytes: usize,
     pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) auth: AuthConfig,
+    pub(crate) proxies: Option<Proxies>,
     roots: Vec<PathBuf>,
     data_dir: PathBuf,
 }
@@ -82,6 +87,8 @@ impl Setup {
             request_timeout: Duration::from_secs(30),
             max_body_bytes: 64 * 1024,
             allowed_hosts: Vec::new(),
+            auth: section("auth"),
+            proxies: None,
             roots: vec![lab.root().to_owned()],
             data_dir: lab.folder().join("data"),
         }
@@ -162,11 +169,15 @@ impl Setup {
         let jobs = JobControl::new(context.clone(), kinds);
         let live = Live::start(context.clone(), keeper.clone(), self.watch.clone());
         let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        let listener = muster_http::bind(listen).await.expect("a free port");
+        let listener = muster_http::bind(listen, Reach::Machine).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = watch::channel(false);
         let limits = LimitConfig { allowed: self.exempt.clone(), ..LimitConfig::default() };
+        let secrets = Arc::new(|| Some(number().to_be_bytes().repeat(4).try_into().expect("32 bytes")));
+        let access = Access::new(context.clone(), self.auth.clone(), secrets).expect("a secret");
         let state = HttpState::new(Parts {
+            access,
+            proxies: self.proxies.clone(),
             context,
             followed,
             keeper,
@@ -339,6 +350,11 @@ impl TestApp {
         });
     }
 
+    /// What a program shows that may read the data folder.
+    pub(crate) fn own_token(&self) -> &str {
+        self.state.access.own_text()
+    }
+
     /// The store behind it.
     pub(crate) fn store(&self) -> &Store {
         &self.store
@@ -473,12 +489,16 @@ fn node() -> NodeId {
     NodeId::new(Timestamp::UNIX_EPOCH, [7; 10])
 }
 
+fn number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 /// Counts instead of chance, over all servers of the process: ids differ, also after a restart.
 fn chance() -> muster_app::context::Chance {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
     Arc::new(|| {
         let mut bytes = [0; 10];
-        bytes[2..].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        bytes[2..].copy_from_slice(&number().to_be_bytes());
         bytes
     })
 }

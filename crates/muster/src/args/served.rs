@@ -30,6 +30,36 @@ pub(crate) enum CacheCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token for a program, and print it this once
+    Create {
+        /// What it is for
+        name: String,
+        /// What may be done with it: read, write, jobs, admin
+        #[arg(long = "scope", value_name = "SCOPES", value_delimiter = ',', default_value = "read")]
+        scopes: Vec<String>,
+        /// Days after which it is worth nothing; 0 is never
+        #[arg(long, value_name = "DAYS", default_value_t = 90)]
+        expires: u32,
+        /// Print all that is known of it
+        #[arg(long)]
+        json: bool,
+    },
+    /// List tokens, without their texts
+    Ls {
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Revoke a token; every node refuses it within a second
+    Revoke {
+        /// Its name or id
+        token: String,
+    },
+    /// Make a set-up token, with which the administrator's password is set anew
+    Setup,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum WatchCommand {
     /// Add repositories by their addresses, and follow until they are ready
     Add(WatchAddArgs),

@@ -1,4 +1,4 @@
-//! What the commands that ask a running server share: where it is, and how a question is put.
+//! What the commands that ask a running server share: where it is, who asks, and how a question is put.
 
 use std::path::Path;
 
@@ -6,7 +6,10 @@ use muster_net::{Call, Server, ServerError, Verb};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::config::gather;
+use crate::{config::gather, own_token};
+
+/// Says who asks.
+const TOKEN: &str = "MUSTER_TOKEN";
 
 /// A server and the means to wait for its answers.
 pub(crate) struct Asking {
@@ -17,9 +20,21 @@ pub(crate) struct Asking {
 impl Asking {
     /// The server at this address, else the one of the configuration.
     pub(crate) fn new(address: Option<&str>, named_config: Option<&Path>) -> anyhow::Result<Self> {
-        let server = match address {
-            Some(address) => Server::at(address)?,
-            None => Server::at(&format!("http://{}", gather(named_config)?.config.server.listen))?,
+        let (server, token) = match address {
+            // What is asked may be elsewhere: a configuration that is broken here is none of its business.
+            Some(address) => {
+                (Server::at(address)?, own_token::of(address, gather(named_config).ok().as_ref()))
+            }
+            None => {
+                let gathered = gather(named_config)?;
+                let address = format!("http://{}", own_token::asked_at(gathered.config.server.listen));
+                (Server::at(&address)?, own_token::of(&address, Some(&gathered)))
+            }
+        };
+        let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty()).or(token);
+        let server = match token {
+            Some(token) => server.with_token(&token)?,
+            None => server,
         };
         Ok(Self { server, runtime: Builder::new_current_thread().enable_all().build()? })
     }

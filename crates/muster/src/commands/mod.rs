@@ -17,6 +17,7 @@ mod path;
 mod scan;
 mod serve;
 mod show;
+mod token;
 mod watch;
 
 use std::{
@@ -54,6 +55,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
         Some(Command::Cache { command, server }) => {
             return cache::run(command, server.server.as_deref(), args.config.as_deref());
         }
+        Some(Command::Token { command, server }) => {
+            let asking = asking::Asking::new(server.server.as_deref(), args.config.as_deref())?;
+            return token::run(command, &asking);
+        }
         Some(Command::Watch { command, server }) => {
             let asking = asking::Asking::new(server.server.as_deref(), args.config.as_deref())?;
             return watch::run(command, &asking, !args.no_progress);
@@ -89,6 +94,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
             Command::Completions { .. }
             | Command::Man { .. }
             | Command::Cache { .. }
+            | Command::Token { .. }
             | Command::Watch { .. }
             | Command::Jobs { .. }
             | Command::Fetch(_)

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use muster_app::{AppError, actions::registry::OwnRoots};
+use muster_app::{AppError, actions::registry::OwnRoots, config::AuthMode};
 use muster_http::{HttpState, Role};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -22,6 +22,7 @@ use crate::{
     config::{Config, Gathered, gather},
     exit::{Exit, UsageError},
     output,
+    own_token::OwnToken,
 };
 
 /// How long connections to the database may take to close.
@@ -74,16 +75,29 @@ async fn serve(gathered: Gathered, roots: OwnRoots) -> anyhow::Result<Exit> {
     let patience = Duration::from_secs(gathered.config.server.shutdown_seconds);
     let interrupt = Arc::new(AtomicBool::new(false));
     // Before anything is opened: a port that is taken is the commonest mistake.
-    let listener = muster_http::bind(gathered.config.server.listen).await?;
+    let listener =
+        muster_http::bind(gathered.config.server.listen, compose::reach(&gathered.config.auth)).await?;
     let address = listener.local_addr()?;
+    let is_open = gathered.config.auth.mode == AuthMode::None;
     let (stop, stopped) = watch::channel(false);
     let named = roots.named.clone();
-    let Composed { state, store, registry_task, runner_task, node_lock } =
+    let Composed { state, store, data_dir, registry_task, runner_task, node_lock } =
         compose::compose(gathered, roots, address, &interrupt, stopped.clone()).await?;
     refuse_missing(&named, &state).await?;
     // Before anybody is told that it runs, and may want it to stop.
     let stopping = stop_on_signal(stop, interrupt)?;
     say_where(address)?;
+    if is_open && !address.ip().to_canonical().is_loopback() {
+        tracing::warn!(
+            server.listen = %address,
+            "nobody has to sign in, and other machines reach this address: whoever reaches it may do everything \
+             (auth.open_to_network)"
+        );
+    }
+    let own_token = OwnToken::leave(&data_dir, address, state.access.own_text());
+    if state.role != Role::Worker {
+        say_setup(&state, address).await?;
+    }
     let signals = tokio::spawn(stopping);
     let result = muster_http::serve(listener, state.clone(), stopped, patience).await;
     state.live.stop();
@@ -95,7 +109,7 @@ async fn serve(gathered: Gathered, roots: OwnRoots) -> anyhow::Result<Exit> {
     if tokio::time::timeout(CLOSING, store.close()).await.is_err() {
         tracing::warn!("the database did not answer; its connections are left to it");
     }
-    drop(node_lock);
+    drop((own_token, node_lock));
     result?;
     Ok(Exit::Fine)
 }
@@ -126,6 +140,17 @@ fn say_where(address: SocketAddr) -> anyhow::Result<()> {
     output::note(&format!(
         "muster answers at http://{address}/ (documentation at http://{address}/api/docs/); Ctrl-C stops it"
     ))
+}
+
+/// The way in, where nobody can sign in yet.
+async fn say_setup(state: &HttpState, address: SocketAddr) -> anyhow::Result<()> {
+    if let Some(token) = state.access.first_setup().await? {
+        output::note(&format!(
+            "nobody can sign in yet: POST {{\"token\", \"password\"}} to http://{address}/api/v1/session/setup within \
+             a day, with this set-up token: {token}"
+        ))?;
+    }
+    Ok(())
 }
 
 /// Catches signals from now on; what is returned waits for them.

@@ -6,8 +6,8 @@ mod layers;
 use std::path::{Path, PathBuf};
 
 use muster_app::config::{
-    ActionsConfig, BackfillConfig, CacheSection, DatabaseConfig, JobsConfig, MirrorConfig, PortfolioConfig,
-    RedisSection, RegistryConfig, ScanConfig, WatchConfig, WatchlistConfig, WebhookConfig,
+    ActionsConfig, AuthConfig, BackfillConfig, CacheSection, DatabaseConfig, JobsConfig, MirrorConfig,
+    PortfolioConfig, RedisSection, RegistryConfig, ScanConfig, WatchConfig, WatchlistConfig, WebhookConfig,
 };
 use muster_http::config::{RateLimitConfig, ServerConfig};
 use serde::Deserialize;
@@ -25,6 +25,7 @@ pub(crate) struct Config {
     pub(crate) portfolio: PortfolioConfig,
     pub(crate) each: EachConfig,
     pub(crate) server: ServerConfig,
+    pub(crate) auth: AuthConfig,
     pub(crate) ratelimit: RateLimitConfig,
     pub(crate) watch: WatchConfig,
     pub(crate) cache: CacheSection,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
+    actions::access::Caller,
     error::AppError,
     services::{
         doable::{ActionId, ActionKind},
@@ -89,6 +90,7 @@ impl Executor {
     /// answer; nothing is kept then.
     pub async fn plan_workflow(
         &self,
+        by: &Caller,
         kind: ActionKind,
         projects: Option<&[String]>,
         message: Option<&str>,
@@ -98,7 +100,7 @@ impl Executor {
             let actions: Vec<_> = workflow.plans.iter().map(|plan| &plan.action).collect();
             json!({ "plan_id": workflow.id.to_string(), "actions": actions })
         });
-        self.audit("workflow.plan", kind.as_str(), "planned", detail).await?;
+        self.audit(by, "workflow.plan", kind.as_str(), "planned", detail).await?;
         made
     }
 
@@ -141,10 +143,15 @@ impl Executor {
     }
 
     /// Carries out a workflow's plan. An error is one of the whole; what is refused in a repository is in the report.
-    pub async fn execute_workflow(&self, kind: ActionKind, plan: PlanId) -> Result<WorkflowReport, AppError> {
-        let this = self.clone();
+    pub async fn execute_workflow(
+        &self,
+        by: &Caller,
+        kind: ActionKind,
+        plan: PlanId,
+    ) -> Result<WorkflowReport, AppError> {
+        let (this, by) = (self.clone(), by.clone());
         let task = tokio::spawn(async move {
-            let report = this.run_workflow(kind, plan).await;
+            let report = this.run_workflow(&by, kind, plan).await;
             let detail = report.as_ref().map(|report| {
                 let step = |step: &Step| {
                     let outcome = match &step.outcome {
@@ -159,13 +166,18 @@ impl Executor {
             });
             let is_stopped = report.as_ref().is_ok_and(WorkflowReport::is_stopped);
             let outcome = if is_stopped { "refused" } else { "done" };
-            this.audit("workflow.execute", kind.as_str(), outcome, detail).await?;
+            this.audit(&by, "workflow.execute", kind.as_str(), outcome, detail).await?;
             report
         });
         super::joined(task.await)
     }
 
-    async fn run_workflow(&self, kind: ActionKind, plan: PlanId) -> Result<WorkflowReport, AppError> {
+    async fn run_workflow(
+        &self,
+        by: &Caller,
+        kind: ActionKind,
+        plan: PlanId,
+    ) -> Result<WorkflowReport, AppError> {
         let workflow: Workflow = self.take(plan, PLAN_KIND).await?;
         if workflow.kind != kind {
             let made_for = workflow.kind.as_str();
@@ -179,7 +191,7 @@ impl Executor {
             let outcome = if report.is_stopped() {
                 StepOutcome::Skipped
             } else {
-                match self.execute(action_of(&plan)?, plan.id, None).await {
+                match self.execute(by, action_of(&plan)?, plan.id, None).await {
                     Ok(done) => StepOutcome::Done(Box::new(done)),
                     Err(error) => StepOutcome::Refused(error),
                 }

@@ -2,7 +2,7 @@
 //! that arrive meanwhile are the next one's. So a hundred at once cost a few commits, and each is answered when its own
 //! is on disk.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use muster_model::{RemoteUrl, RepoId, Repository, Timestamp, WatchId, alert::Watch};
@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    actions::access::Caller,
     context::Context,
     error::AppError,
     jobs::{
@@ -19,7 +20,7 @@ use crate::{
     },
 };
 
-use super::{SOMEBODY, WatchRequest, commit, noted};
+use super::{WatchRequest, commit, noted};
 
 /// Requests of one transaction, which then takes some milliseconds.
 const BATCH: usize = 64;
@@ -39,6 +40,7 @@ pub struct Added {
 
 struct Pending {
     url: RemoteUrl,
+    by: Arc<str>,
     request: WatchRequest,
     answer: oneshot::Sender<Result<Added, AppError>>,
 }
@@ -62,11 +64,17 @@ impl Adder {
         Self { sender }
     }
 
-    pub(super) async fn add(&self, url: RemoteUrl, request: WatchRequest) -> Result<Added, AppError> {
+    pub(super) async fn add(
+        &self,
+        url: RemoteUrl,
+        by: &Caller,
+        request: WatchRequest,
+    ) -> Result<Added, AppError> {
         let stopping =
             || AppError::Unavailable { what: "the watchlist", reason: "muster is stopping".to_owned() };
         let (answer, answered) = oneshot::channel();
-        self.sender.send(Pending { url, request, answer }).await.map_err(|_| stopping())?;
+        let by = Arc::clone(&by.name);
+        self.sender.send(Pending { url, by, request, answer }).await.map_err(|_| stopping())?;
         answered.await.map_err(|_| stopping())?
     }
 }
@@ -132,11 +140,12 @@ async fn write(context: &Context, batch: &[Pending]) -> Result<Vec<Added>, Store
             told(&mut tx, &added.repository, "repository.changed");
         }
     }
-    let note = |(added, watch): (&AddedRepository, &AddedWatch)| {
-        let detail = json!({ "url": added.repository.url.to_string(), "is_new": added.is_new });
-        watch.is_new.then(|| noted(context, &watch.watch.added_by, "watch.add", &added.repository, detail))
+    let note = |((added, watch), pending): ((&AddedRepository, &AddedWatch), &Pending)| {
+        let (url, added_by) = (added.repository.url.to_string(), &watch.watch.added_by);
+        let detail = json!({ "url": url, "is_new": added.is_new, "added_by": added_by });
+        watch.is_new.then(|| noted(context, &pending.by, "watch.add", &added.repository, detail))
     };
-    let notes: Vec<_> = repositories.iter().zip(&watches).filter_map(note).collect();
+    let notes: Vec<_> = repositories.iter().zip(&watches).zip(batch).filter_map(note).collect();
     tx.audit_add_all(&notes).await?;
     commit(context, tx).await?;
     let added = repositories.into_iter().zip(watches);
@@ -202,7 +211,7 @@ fn new_watch(context: &Context, pending: &Pending, repository: RepoId) -> NewWat
     NewWatch {
         id: WatchId::new(context.clock.now(), (context.chance)()),
         repository,
-        added_by: request.added_by.clone().unwrap_or_else(|| SOMEBODY.to_owned()),
+        added_by: request.added_by.clone().unwrap_or_else(|| pending.by.to_string()),
         notes: request.notes.clone(),
         alerts: request.alerts.clone(),
     }

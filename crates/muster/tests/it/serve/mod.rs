@@ -1,6 +1,7 @@
 //! `muster serve` as a process: where it says it is, how it ends, what it does on a bad machine, and the commands that
 //! look after it.
 
+mod access;
 mod actions;
 mod admin;
 mod endings;

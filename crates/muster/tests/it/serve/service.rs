@@ -45,10 +45,22 @@ impl Service {
     /// The same with these arguments instead of a root.
     #[track_caller]
     pub(super) fn start_as(lab: &Lab, args: &[&OsStr], data: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_at(lab, "127.0.0.1:0", args, data, settings)
+    }
+
+    /// The same at this address.
+    #[track_caller]
+    pub(super) fn start_at(
+        lab: &Lab,
+        listen: &str,
+        args: &[&OsStr],
+        data: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let log = PathBuf::from(format!("{data}.log"));
         let file = fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log");
         let mut command = muster(lab);
-        command.arg("serve").args(args).args(["--listen", "127.0.0.1:0", "--data-dir"]);
+        command.arg("serve").args(args).args(["--listen", listen, "--data-dir"]);
         command.arg(data).env("MUSTER_LOG", "info").envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(file).spawn().expect("the program starts");
         let mut line = String::new();

@@ -220,6 +220,12 @@ impl Cache {
         }
     }
 
+    /// Forgets everything, here and on all nodes, and uses the second level: of what happened up to `change` too much is not
+    /// known to tell it one by one, or the numbers are those of another database.
+    pub fn begin_anew(&self, change: u64) {
+        self.engine.begin_anew(change);
+    }
+
     /// Whether there is a second level.
     pub fn is_shared(&self) -> bool {
         self.engine.level.is_some()

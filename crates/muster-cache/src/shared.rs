@@ -14,6 +14,7 @@ use crate::{
     entry::{Condition, Entry},
     flight::{Flights, Freshness},
     landing::Landing,
+    patience::Patience,
     redis::{Arrived, Content, Look, Parcel, TagNews, Unknown, Wanted},
     tags::{ALL_TAG, Standing, Tag},
 };
@@ -80,13 +81,29 @@ impl Engine {
         self.note_invalidation();
     }
 
-    /// What another node says has fallen, with the new states.
+    /// Invalidates everything everywhere, and says that Redis was told of all changes up to `change` by that.
+    pub(crate) fn begin_anew(&self, change: u64) {
+        let mut state = 0;
+        if let Some(level) = &self.level {
+            state = level.link.draw();
+            level.forget_marks();
+            level.outbox.begin_anew(change, state);
+            level.set_caught_up(true);
+        }
+        if let Some(tag) = self.tags.find(ALL_TAG) {
+            tag.swap_shared_state(state);
+            self.fall(ALL_TAG, &tag, Fall::Removed);
+        }
+        self.note_invalidation();
+    }
+
+    /// What another node says has fallen, with the new states. It falls also if the state was learnt before: what lay here
+    /// under a state that was not known did not fall then.
     pub(crate) fn hear(&self, removed: &[(String, u64)], expired: &[(String, u64)]) {
         let removed = removed.iter().map(|news| (news, Fall::Removed));
         for ((name, state), fall) in removed.chain(expired.iter().map(|news| (news, Fall::Expired))) {
-            if let Some(tag) = self.tags.find(name).filter(|_| !self.is_own(name))
-                && tag.swap_shared_state(*state) != *state
-            {
+            if let Some(tag) = self.tags.find(name).filter(|_| !self.is_own(name)) {
+                tag.swap_shared_state(*state);
                 self.fall(name, &tag, fall);
             }
             self.note_invalidation();
@@ -101,6 +118,14 @@ impl Engine {
         if is_missed {
             self.fall(name, &tag, Fall::Removed);
         }
+    }
+
+    /// Drops all that is held here, loads that run included: messages of other nodes were lost. The second level stays.
+    pub(crate) fn distrust(&self) {
+        if let Some(tag) = self.tags.find(ALL_TAG) {
+            self.fall(ALL_TAG, &tag, Fall::Removed);
+        }
+        self.note_invalidation();
     }
 
     fn fall(&self, name: &str, tag: &Tag, fall: Fall) {
@@ -130,8 +155,13 @@ impl Engine {
 
 impl<V: Send + Sync + 'static, E> Landing<V, E> {
     /// A load that looks into the second level first, and leaves there what it brought.
-    pub(crate) async fn fly_shared<F, Fut>(mut self, tags: &[String], unpack: Unpack<V>, load: F)
-    where
+    pub(crate) async fn fly_shared<F, Fut>(
+        mut self,
+        tags: &[String],
+        patience: &Patience,
+        unpack: Unpack<V>,
+        load: F,
+    ) where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Made<V>, E>>,
     {
@@ -140,13 +170,13 @@ impl<V: Send + Sync + 'static, E> Landing<V, E> {
         let name = engine.shared_name(self.of, &key);
         let wanted = Wanted { key: &key, name: &name, tags, held: engine.held(self.replaces.as_ref()) };
         let now = engine.time.millis(engine.time.now());
-        let claim = match level.look(&wanted, &engine.tags, now).await {
+        let claim = match level.look(&wanted, patience, &engine.tags, now).await {
             Look::Found(Arrived { parcel, age, ttl }) => {
                 if let Some(made) = unpack(&engine, self.of, parcel, age) {
                     self.land_shared(made, Freshness { age, ttl });
                     return;
                 }
-                level.discard(&name).await;
+                level.discard(&name, patience).await;
                 None
             }
             Look::Absent(claim) => Some(claim),

@@ -1,5 +1,5 @@
 //! Follows the change sequence: what a change makes stale falls out of the cache, and whoever listens hears of it. The
-//! sequence is read when a commit is announced, and every half second besides, so that a crash between a commit and its
+//! sequence is read when a commit is announced, here or by another node over Redis, and every half second besides, so that a crash between a commit and its
 //! announcement, or a commit of another process, leaves nothing stale for long. Who has missed more than can be told, or
 //! what is no longer kept, forgets everything once.
 //!
@@ -125,6 +125,7 @@ impl Follower<'_> {
     /// As long as somebody wants to know how far it is.
     async fn follow(&self) {
         let mut announced = self.context.store.announced();
+        let mut heard = self.context.cache.changes_heard();
         let (mut is_failing, mut looked) = (false, Instant::now());
         while !self.followed.is_closed() {
             announced.mark_unchanged();
@@ -133,7 +134,17 @@ impl Follower<'_> {
                     if std::mem::take(&mut is_failing) {
                         tracing::info!("the change sequence can be read again");
                     }
-                    let _ = time::timeout(POLL, announced.changed()).await;
+                    let heard = async {
+                        match &mut heard {
+                            Some(heard) => heard.changed().await,
+                            None => std::future::pending().await,
+                        }
+                    };
+                    tokio::select! {
+                        _ = announced.changed() => {}
+                        _ = heard => {}
+                        () = time::sleep(POLL) => {}
+                    }
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut is_failing, true) {

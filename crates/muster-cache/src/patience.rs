@@ -103,13 +103,13 @@ mod tests {
             let request = Patience::of_this_request().unwrap();
             request.spend(STEP);
             let joined = load.join();
-            assert_eq!(load.left(), OF_REQUEST - STEP);
+            assert_eq!(load.left() + STEP, OF_REQUEST);
             load.spend(STEP);
             drop(joined);
-            assert_eq!(request.left(), OF_REQUEST - 2 * STEP);
+            assert_eq!(request.left() + 2 * STEP, OF_REQUEST);
             // What it waited before is no concern of who comes now.
             drop(load.join());
-            assert_eq!(request.left(), OF_REQUEST - 2 * STEP);
+            assert_eq!(request.left() + 2 * STEP, OF_REQUEST);
             request.spend(OF_REQUEST);
             let _joined = load.join();
             assert_eq!(load.left(), Duration::ZERO);

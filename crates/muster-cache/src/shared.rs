@@ -15,8 +15,8 @@ use crate::{
     flight::{Flights, Freshness},
     landing::Landing,
     patience::Patience,
-    redis::{Arrived, Content, Look, Parcel, TagNews, Unknown, Wanted},
-    tags::{ALL_TAG, Standing, Tag},
+    redis::{Arrived, Content, Look, Outbox, Parcel, TagNews, Unknown, Wanted},
+    tags::{ALL_TAG, BY_KEY_TAG, Standing, Tag},
 };
 
 /// Makes what was shared into what is kept; `None` if it cannot be used.
@@ -97,6 +97,17 @@ impl Engine {
         self.note_invalidation();
     }
 
+    /// Tells the second level and all nodes what is removed by its key or a pattern. `tell` is given a number for it.
+    pub(crate) fn tell_by_key(&self, tell: impl FnOnce(&Outbox, u64)) {
+        let Some(level) = &self.level else { return };
+        let state = level.link.draw();
+        tell(&level.outbox, state);
+        level.outbox.tag(BY_KEY_TAG, TagNews { state, is_expiry: true });
+        if let Some(tag) = self.tags.find(BY_KEY_TAG) {
+            tag.swap_shared_state(state);
+        }
+    }
+
     /// What another node says has fallen, with the new states. It falls also if the state was learnt before: what lay here
     /// under a state that was not known did not fall then.
     pub(crate) fn hear(&self, removed: &[(String, u64)], expired: &[(String, u64)]) {
@@ -114,6 +125,12 @@ impl Engine {
     pub(crate) fn compared(&self, name: &str, state: u64, unknown: Unknown) {
         let Some(tag) = self.tags.find(name).filter(|_| !self.is_own(name)) else { return };
         let known = tag.swap_shared_state(state);
+        if name == BY_KEY_TAG {
+            if known != state {
+                self.distrust();
+            }
+            return;
+        }
         let is_missed = if known == 0 { unknown == Unknown::Doubted } else { known != state };
         if is_missed {
             self.fall(name, &tag, Fall::Removed);

@@ -277,6 +277,9 @@ impl Session {
         // After their tags: who finds a mark known must find its tags fallen.
         message.marks.iter().for_each(|mark| level.note_mark(*mark));
         level.link.0.heard_told(message.marks.iter().max().copied().unwrap_or(0), message.anew);
+        if !message.marks.is_empty() {
+            level.heard.send_modify(|heard| *heard += 1);
+        }
         if !message.checks.is_empty() {
             let answer = Message { from: own, heard: message.checks, ..Message::default() };
             let answer = serde_json::to_vec(&answer).map_err(|error| error.to_string())?;

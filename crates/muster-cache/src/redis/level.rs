@@ -18,7 +18,7 @@ use std::{
 };
 
 use redis::Pipeline;
-use tokio::time::sleep;
+use tokio::{sync::watch, time::sleep};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
@@ -52,6 +52,8 @@ pub(crate) struct Level {
     /// Milliseconds of age that an entry of the first level may have: all, or 15 s while messages may be missing.
     trust: AtomicU64,
     known_marks: Mutex<Marks>,
+    /// Counts messages that named changes.
+    pub(super) heard: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -113,6 +115,7 @@ impl Level {
             is_caught_up: AtomicBool::new(true),
             trust: AtomicU64::new(CUT_OFF_TRUST),
             known_marks: Mutex::default(),
+            heard: watch::Sender::new(0),
         }
     }
 
@@ -352,6 +355,11 @@ impl Level {
         {
             marks.known.remove(&oldest);
         }
+    }
+
+    /// Changes when another node tells of changes of the sequence.
+    pub(crate) fn heard(&self) -> watch::Receiver<u64> {
+        self.heard.subscribe()
     }
 
     /// Numbers of changes begin anew.

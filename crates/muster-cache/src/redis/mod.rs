@@ -32,4 +32,4 @@ pub(crate) use bus::{Unknown, run as run_bus};
 pub(crate) use envelope::{Content, Parcel, unpack};
 pub(crate) use level::{Arrived, Level, Look, Wanted};
 pub(crate) use limit::{Rules, Verdict, VerdictKind};
-pub(crate) use outbox::TagNews;
+pub(crate) use outbox::{Outbox, TagNews};

@@ -1,4 +1,5 @@
-//! A Redis that answers, and takes its time: no question is late, and many of them would add up.
+//! A way to Redis that takes its time, where no question is late and many of them would add up; or that is cut for one node
+//! alone.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -15,10 +16,11 @@ use muster_testkit::Redis;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy},
     net::{TcpListener, TcpStream},
+    sync::watch,
     time::sleep,
 };
 
-use super::{Node, config, node_with};
+use super::{Node, config, node, node_with, until};
 
 /// Below what counts as late.
 const EACH: Duration = Duration::from_millis(40);
@@ -26,21 +28,40 @@ const KEYS: usize = 20;
 
 /// Passes everything on to Redis, and each answer only after a while. Gives its address.
 async fn slowly(redis: &Redis) -> SocketAddr {
+    let (_, never) = watch::channel(false);
+    way(redis, EACH, never).await
+}
+
+/// The same with this delay, as long as it is not cut.
+async fn way(redis: &Redis, delay: Duration, is_cut: watch::Receiver<bool>) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
     let (address, port) = (listener.local_addr().expect("an address"), redis.port());
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
             let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("Redis");
-            let ((mut asks, mut hears), (mut answers, mut takes)) =
-                (client.into_split(), server.into_split());
-            tokio::spawn(async move { copy(&mut asks, &mut takes).await });
+            let mut is_cut = is_cut.clone();
             tokio::spawn(async move {
-                let mut answer = vec![0; 1 << 16];
-                while let Ok(length @ 1..) = answers.read(&mut answer).await {
-                    sleep(EACH).await;
-                    if hears.write_all(&answer[..length]).await.is_err() {
-                        return;
+                let (mut asks, mut hears) = client.into_split();
+                let (mut answers, mut takes) = server.into_split();
+                let back = async {
+                    let mut answer = vec![0; 1 << 16];
+                    while let Ok(length @ 1..) = answers.read(&mut answer).await {
+                        sleep(delay).await;
+                        if hears.write_all(&answer[..length]).await.is_err() {
+                            return;
+                        }
                     }
+                };
+                let cut = async {
+                    if is_cut.wait_for(|is_cut| *is_cut).await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                };
+                // What is dropped is closed.
+                tokio::select! {
+                    _ = copy(&mut asks, &mut takes) => {}
+                    () = back => {}
+                    () = cut => {}
                 }
             });
         }
@@ -90,4 +111,32 @@ async fn who_joins_a_load_waits_no_longer_than_it_may() {
     })
     .await;
     assert!(node.shared().skipped - before >= KEYS as u64 - 5);
+}
+
+#[tokio::test]
+async fn what_was_removed_by_its_key_while_a_node_was_cut_off_is_not_served_by_it() {
+    let ways: [fn(&Node); 2] = [
+        |node| node.cache.remove("k"),
+        |node| {
+            node.cache.remove_matching("k*");
+        },
+    ];
+    for (round, remove) in ways.into_iter().enumerate() {
+        let redis = Redis::start();
+        let (cut, is_cut) = watch::channel(false);
+        let address = way(&redis, Duration::ZERO, is_cut).await;
+        let far = super::RedisConfig { url: format!("redis://{address}"), ..config(&redis) };
+        let (one, far) = (node(&redis).await, node_with(far).await);
+        one.read("k", 1).await;
+        one.stored(1).await;
+        assert_eq!(far.read("k", 9).await, 1);
+        cut.send_replace(true);
+        until("it notices", || far.shared().cut_off == 1).await;
+        remove(&one);
+        one.told().await;
+        cut.send_replace(false);
+        far.ready().await;
+        assert_eq!(far.read("k", 2).await, 2, "{round}");
+        assert_eq!(one.shared().cut_off, 0);
+    }
 }

@@ -3,6 +3,7 @@
 
 mod actions;
 mod admin;
+mod cluster;
 mod endings;
 mod fetch;
 mod machine;

@@ -84,6 +84,13 @@ async fn tell_missed(context: &Context, head: Seq) {
 async fn tell_missed_once(context: &Context, head: Seq) -> Result<bool, StoreError> {
     let Ok(told) = context.cache.told_up_to().await else { return Ok(false) };
     let number = head.number().unsigned_abs();
+    if let Some(told) = told.filter(|told| *told > number) {
+        // Others have gone on meanwhile, unless it was told of another database.
+        if told <= context.store.change_head().await?.number().unsigned_abs() {
+            context.cache.caught_up(number);
+            return Ok(true);
+        }
+    }
     // It was never told anything, or too long ago, or of another database; or what it missed is pruned.
     let told = told.filter(|told| number.checked_sub(*told).is_some_and(|missed| missed <= BATCH));
     let missed = match told.and_then(|told| i64::try_from(told).ok()) {

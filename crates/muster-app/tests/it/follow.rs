@@ -20,7 +20,7 @@ use muster_app::{
 };
 use muster_cache::{
     Cache, CacheConfig, DataTypeConfig, Sharing,
-    redis::{LinkState, RedisConfig, RedisLink},
+    redis::{RedisConfig, RedisLink},
 };
 use muster_model::{Clock, NodeId, SystemClock, Timestamp};
 use muster_store::{NewChange, Priority, Store, StoreConfig};
@@ -60,7 +60,6 @@ async fn node(postgres: &Postgres, redis: Option<&Redis>) -> Node {
         Some(redis) => {
             let link = RedisConfig { url: redis.url(), ..RedisConfig::default() };
             let link = RedisLink::start(link, chance()).expect("the address is right");
-            until("it is connected", || link.state() == LinkState::Up).await;
             Cache::shared(config, &types, Arc::clone(&clock), chance(), link, &[])
         }
         None => Cache::new(config, &types, Arc::clone(&clock), chance()),
@@ -154,4 +153,31 @@ async fn redis_is_told_of_a_few_missed_changes_and_cleared_for_many() {
         assert_eq!(redis.ask(["GET", "muster:tag:all"]) != BEFORE, is_cleared, "{count}");
         assert_eq!(redis.ask(["EXISTS", "muster:tag:x1"]) == "0", is_cleared, "{count}");
     }
+}
+
+#[tokio::test]
+async fn who_starts_while_others_go_on_clears_nothing() {
+    const BEFORE: &str = "00000000000000aa";
+    let (postgres, redis) = (Postgres::start(), Redis::start());
+    let writer = store(&postgres).await;
+    let head = change(&writer, ["a".to_owned()].into_iter()).await;
+    redis.ask(["SET", "muster:told", &(head.number() + 3).to_string()]);
+    redis.ask(["SET", "muster:tag:all", BEFORE]);
+    redis.freeze();
+    let node = node(&postgres, Some(&redis)).await;
+    // By the time that it is told what Redis knows, others have told more than there was at its start.
+    let head = change(&writer, (0..5).map(|number| format!("x{number}"))).await;
+    node.stands_at(head).await;
+    redis.thaw();
+    let begin = Instant::now();
+    loop {
+        let last = change(&writer, ["z".to_owned()].into_iter()).await;
+        node.stands_at(last).await;
+        sleep(Duration::from_millis(50)).await;
+        if redis.ask(["GET", "muster:told"]) == last.to_string() {
+            break;
+        }
+        assert!(begin.elapsed() < LIMIT, "Redis is not told");
+    }
+    assert_eq!(redis.ask(["GET", "muster:tag:all"]), BEFORE);
 }

@@ -258,18 +258,24 @@ impl Session {
         }
         count(&level.link.counters().received);
         engine.hear(&message.tags, &message.expired);
+        for pattern in &message.patterns {
+            engine.remove_matching(pattern);
+        }
         if !message.keys.is_empty() {
+            message.keys.iter().for_each(|key| engine.remove(key));
             // Who said it cannot know what this node stored for itself.
             let own: Vec<_> =
                 message.keys.iter().map(|key| level.link.keys().value(&level.own_name(key))).collect();
             let mut questions = Pipeline::new();
             questions.cmd("DEL").arg(&own).ignore();
-            self.ask::<()>(&questions).await?;
+            if let Err(lost) = self.ask::<()>(&questions).await {
+                // It waits until Redis is back, and nothing of it is used before.
+                message.keys.iter().for_each(|key| level.outbox.key(key, level.link.draw()));
+                return Err(lost);
+            }
             self.deletions.push_back((Instant::now() + SECOND_DELETION, own));
-        }
-        message.keys.iter().for_each(|key| engine.remove(key));
-        for pattern in &message.patterns {
-            engine.remove_matching(pattern);
+            // A load may have found it there in between.
+            message.keys.iter().for_each(|key| engine.remove(key));
         }
         if message.anew {
             level.forget_marks();

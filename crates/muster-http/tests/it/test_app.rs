@@ -28,6 +28,7 @@ use muster_app::{
     },
     caches,
     config::{ActionsConfig, CacheSection, PortfolioConfig, RegistryConfig, ScanConfig, WatchConfig},
+    events::Event,
     follow,
     jobs::{self, JobParts},
     live::Live,
@@ -332,11 +333,12 @@ impl TestApp {
 
     /// Another part of the process tells a piece of news that nobody replays.
     pub(crate) fn tell(&self, topic: &str, data: Value) {
-        self.state.context.events.tell(muster_app::events::Event {
-            seq: None,
-            topic: topic.to_owned(),
-            data,
-        });
+        self.tell_event(Event { seq: None, topic: topic.to_owned(), data });
+    }
+
+    /// The follower of the sequence tells news.
+    pub(crate) fn tell_event(&self, event: Event) {
+        self.state.context.events.tell(event);
     }
 
     /// The store behind it.

@@ -150,8 +150,8 @@ fn many_misses_on_all_nodes_are_one_load() {
             facets["loads"].as_u64().expect("a number")
         })
     };
-    let mut fewest = u64::MAX;
-    for key in 0..5 {
+    // One node loads for all, unless the machine stands still for a moment.
+    let is_one = (0..30).any(|key| {
         let (before, path) = (loads(), format!("{CATALOGUE}&q=key{key}"));
         thread::scope(|scope| {
             for number in 0..AT_ONCE {
@@ -162,9 +162,9 @@ fn many_misses_on_all_nodes_are_one_load() {
         let after = loads();
         let each = [0, 1, 2].map(|node| after[node] - before[node]);
         assert!(each.iter().all(|loads| *loads <= 1), "{each:?}");
-        fewest = fewest.min(each.iter().sum());
-    }
-    assert_eq!(fewest, 1, "one node loads for all, unless the machine stands still");
+        each.iter().sum::<u64>() == 1
+    });
+    assert!(is_one, "each of 30 keys was loaded twice");
     nodes.into_iter().for_each(Service::stop);
 }
 

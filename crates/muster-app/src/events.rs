@@ -19,6 +19,21 @@ pub struct Event {
     pub data: Value,
 }
 
+/// Topic of the event that says: fetch anew what you show, some of what happened is not told.
+const RESYNC: &str = "resync";
+
+impl Event {
+    /// Tells to fetch anew; what is numbered goes on after `seq`, also if that is before what was told last.
+    pub fn resync(seq: Option<Seq>) -> Self {
+        Self { seq, topic: RESYNC.to_owned(), data: Value::Object(serde_json::Map::default()) }
+    }
+
+    /// Whether it says so.
+    pub fn is_resync(&self) -> bool {
+        self.topic == RESYNC
+    }
+}
+
 /// Where news is told and heard.
 #[derive(Debug, Clone)]
 pub struct EventHub {

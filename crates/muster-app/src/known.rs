@@ -89,9 +89,18 @@ pub struct Known {
     removed: Arc<Notify>,
 }
 
-/// Remotes whose branches are elsewhere than before, by address, for whoever listens.
+/// Remotes that gave another answer than before.
 #[derive(Debug, Clone)]
-struct HeadsNews(broadcast::Sender<String>);
+pub(crate) enum Moved {
+    /// The one at this address.
+    Remote(String),
+    /// Any may be among them.
+    Unknown,
+}
+
+/// Remotes whose branches are elsewhere than before, for whoever listens.
+#[derive(Debug, Clone)]
+struct HeadsNews(broadcast::Sender<Moved>);
 
 impl Default for HeadsNews {
     fn default() -> Self {
@@ -108,13 +117,13 @@ impl Known {
     }
 
     /// Hears from now on of remotes that gave another answer than before.
-    pub(crate) fn heads_news(&self) -> broadcast::Receiver<String> {
+    pub(crate) fn heads_news(&self) -> broadcast::Receiver<Moved> {
         self.heads.0.subscribe()
     }
 
-    pub(crate) fn tell_heads(&self, url: String) {
+    pub(crate) fn tell_heads(&self, moved: Moved) {
         // Nobody may be listening.
-        let _ = self.heads.0.send(url);
+        let _ = self.heads.0.send(moved);
     }
 
     /// Waits until a repository is watched no longer, on whatever node; one such event is remembered for the next who waits.

@@ -8,6 +8,7 @@ use std::{
 
 use muster_model::Clock;
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::watch;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
@@ -170,9 +171,7 @@ impl Cache {
 
     /// Forgets `key`; a load of it that is running will not be kept.
     pub fn remove(&self, key: &str) {
-        if let Some(level) = &self.engine.level {
-            level.outbox.key(key, level.link.draw());
-        }
+        self.engine.tell_by_key(|outbox, number| outbox.key(key, number));
         self.engine.remove(key);
         self.engine.note_invalidation();
     }
@@ -220,6 +219,18 @@ impl Cache {
         }
     }
 
+    /// Forgets everything, here and on all nodes, and uses the second level: of what happened up to `change` too much is not
+    /// known to tell it one by one, or the numbers are those of another database.
+    pub fn begin_anew(&self, change: u64) {
+        self.engine.begin_anew(change);
+    }
+
+    /// Changes when another node tells of changes that have numbers: there is something new to be read. `None` if there is
+    /// no second level.
+    pub fn changes_heard(&self) -> Option<watch::Receiver<u64>> {
+        self.engine.level.as_deref().map(Level::heard)
+    }
+
     /// Whether there is a second level.
     pub fn is_shared(&self) -> bool {
         self.engine.level.is_some()
@@ -234,9 +245,7 @@ impl Cache {
     /// Forgets every key that `glob` names (`*` any characters, `?` one) and says how many there were here. Looks at all
     /// keys, and lets no load that is running now be kept: for administration, not for events.
     pub fn remove_matching(&self, glob: &str) -> usize {
-        if let Some(level) = &self.engine.level {
-            level.outbox.pattern(glob, level.link.draw());
-        }
+        self.engine.tell_by_key(|outbox, number| outbox.pattern(glob, number));
         let removed = self.engine.remove_matching(glob);
         self.engine.note_invalidation();
         removed

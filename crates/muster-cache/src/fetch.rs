@@ -167,6 +167,7 @@ impl Engine {
         let Some(load) = load.take() else { return Begun::Changed };
         let stamp = self.tags.stamp(Some(of), tags, self.removals.so_far());
         let (announce, flight) = Flight::new();
+        let patience = flight.patience.clone();
         let key: Arc<str> = Arc::from(key);
         let id = self.flights.register(&mut running, Arc::clone(&key), of, stamp.clone(), flight.clone());
         drop(running);
@@ -182,7 +183,7 @@ impl Engine {
         let shared = self.shared_tags(of, tags);
         let flown = async move {
             match shared {
-                Some(tags) => landing.fly_shared(&tags, unpack, load).await,
+                Some(tags) => landing.fly_shared(&tags, &patience, unpack, load).await,
                 None => {
                     let made = landing.engine.load(of, async move { load().await }).await;
                     landing.land(made);

@@ -17,7 +17,7 @@ use futures_util::FutureExt;
 use tokio::{sync::watch, time::Instant};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{status::LoadError, tags::Stamp};
+use crate::{patience::Patience, status::LoadError, tags::Stamp};
 
 const SHARDS: usize = 64;
 
@@ -48,22 +48,25 @@ pub(crate) type Outcome<V, E> = Result<Landed<V>, LoadError<E>>;
 pub(crate) struct Flight<V, E> {
     landing: watch::Receiver<Option<Outcome<V, E>>>,
     started: Instant,
+    /// How long it waits for Redis.
+    pub(crate) patience: Patience,
 }
 
 impl<V, E> Clone for Flight<V, E> {
     fn clone(&self) -> Self {
-        Self { landing: self.landing.clone(), started: self.started }
+        Self { landing: self.landing.clone(), started: self.started, patience: self.patience.clone() }
     }
 }
 
 impl<V, E> Flight<V, E> {
     pub(crate) fn new() -> (watch::Sender<Option<Outcome<V, E>>>, Self) {
         let (announce, landing) = watch::channel(None);
-        (announce, Self { landing, started: Instant::now() })
+        (announce, Self { landing, started: Instant::now(), patience: Patience::of_load() })
     }
 
     /// Waits for the end of it.
     pub(crate) async fn outcome(mut self) -> Outcome<V, E> {
+        let _joined = self.patience.join();
         match self.landing.wait_for(Option::is_some).await {
             Ok(landed) => landed.clone().unwrap_or(Err(LoadError::Panicked)),
             // The task is gone without a word: its runtime ended.

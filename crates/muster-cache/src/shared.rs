@@ -14,8 +14,9 @@ use crate::{
     entry::{Condition, Entry},
     flight::{Flights, Freshness},
     landing::Landing,
-    redis::{Arrived, Content, Look, Parcel, TagNews, Unknown, Wanted},
-    tags::{ALL_TAG, Standing, Tag},
+    patience::Patience,
+    redis::{Arrived, Content, Look, Outbox, Parcel, TagNews, Unknown, Wanted},
+    tags::{ALL_TAG, BY_KEY_TAG, Standing, Tag},
 };
 
 /// Makes what was shared into what is kept; `None` if it cannot be used.
@@ -80,13 +81,40 @@ impl Engine {
         self.note_invalidation();
     }
 
-    /// What another node says has fallen, with the new states.
+    /// Invalidates everything everywhere, and says that Redis was told of all changes up to `change` by that.
+    pub(crate) fn begin_anew(&self, change: u64) {
+        let mut state = 0;
+        if let Some(level) = &self.level {
+            state = level.link.draw();
+            level.forget_marks();
+            level.outbox.begin_anew(change, state);
+            level.set_caught_up(true);
+        }
+        if let Some(tag) = self.tags.find(ALL_TAG) {
+            tag.swap_shared_state(state);
+            self.fall(ALL_TAG, &tag, Fall::Removed);
+        }
+        self.note_invalidation();
+    }
+
+    /// Tells the second level and all nodes what is removed by its key or a pattern. `tell` is given a number for it.
+    pub(crate) fn tell_by_key(&self, tell: impl FnOnce(&Outbox, u64)) {
+        let Some(level) = &self.level else { return };
+        let state = level.link.draw();
+        tell(&level.outbox, state);
+        level.outbox.tag(BY_KEY_TAG, TagNews { state, is_expiry: true });
+        if let Some(tag) = self.tags.find(BY_KEY_TAG) {
+            tag.swap_shared_state(state);
+        }
+    }
+
+    /// What another node says has fallen, with the new states. It falls also if the state was learnt before: what lay here
+    /// under a state that was not known did not fall then.
     pub(crate) fn hear(&self, removed: &[(String, u64)], expired: &[(String, u64)]) {
         let removed = removed.iter().map(|news| (news, Fall::Removed));
         for ((name, state), fall) in removed.chain(expired.iter().map(|news| (news, Fall::Expired))) {
-            if let Some(tag) = self.tags.find(name).filter(|_| !self.is_own(name))
-                && tag.swap_shared_state(*state) != *state
-            {
+            if let Some(tag) = self.tags.find(name).filter(|_| !self.is_own(name)) {
+                tag.swap_shared_state(*state);
                 self.fall(name, &tag, fall);
             }
             self.note_invalidation();
@@ -97,10 +125,24 @@ impl Engine {
     pub(crate) fn compared(&self, name: &str, state: u64, unknown: Unknown) {
         let Some(tag) = self.tags.find(name).filter(|_| !self.is_own(name)) else { return };
         let known = tag.swap_shared_state(state);
+        if name == BY_KEY_TAG {
+            if known != state {
+                self.distrust();
+            }
+            return;
+        }
         let is_missed = if known == 0 { unknown == Unknown::Doubted } else { known != state };
         if is_missed {
             self.fall(name, &tag, Fall::Removed);
         }
+    }
+
+    /// Drops all that is held here, loads that run included: messages of other nodes were lost. The second level stays.
+    pub(crate) fn distrust(&self) {
+        if let Some(tag) = self.tags.find(ALL_TAG) {
+            self.fall(ALL_TAG, &tag, Fall::Removed);
+        }
+        self.note_invalidation();
     }
 
     fn fall(&self, name: &str, tag: &Tag, fall: Fall) {
@@ -130,8 +172,13 @@ impl Engine {
 
 impl<V: Send + Sync + 'static, E> Landing<V, E> {
     /// A load that looks into the second level first, and leaves there what it brought.
-    pub(crate) async fn fly_shared<F, Fut>(mut self, tags: &[String], unpack: Unpack<V>, load: F)
-    where
+    pub(crate) async fn fly_shared<F, Fut>(
+        mut self,
+        tags: &[String],
+        patience: &Patience,
+        unpack: Unpack<V>,
+        load: F,
+    ) where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Made<V>, E>>,
     {
@@ -140,13 +187,13 @@ impl<V: Send + Sync + 'static, E> Landing<V, E> {
         let name = engine.shared_name(self.of, &key);
         let wanted = Wanted { key: &key, name: &name, tags, held: engine.held(self.replaces.as_ref()) };
         let now = engine.time.millis(engine.time.now());
-        let claim = match level.look(&wanted, &engine.tags, now).await {
+        let claim = match level.look(&wanted, patience, &engine.tags, now).await {
             Look::Found(Arrived { parcel, age, ttl }) => {
                 if let Some(made) = unpack(&engine, self.of, parcel, age) {
                     self.land_shared(made, Freshness { age, ttl });
                     return;
                 }
-                level.discard(&name).await;
+                level.discard(&name, patience).await;
                 None
             }
             Look::Absent(claim) => Some(claim),

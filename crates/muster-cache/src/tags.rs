@@ -15,6 +15,10 @@ use std::{
 /// The tag that every entry carries.
 pub const ALL_TAG: &str = "all";
 
+/// A tag that nothing carries: its state in the second level changes when something is removed by its key or a pattern. So
+/// who missed that sees that there was something to be missed.
+pub(crate) const BY_KEY_TAG: &str = "by_key";
+
 /// Sweeping starts above this many tags.
 const SWEEP_FROM: usize = 256;
 
@@ -120,6 +124,8 @@ impl Stamp {
 /// All tags that anything depends on.
 pub(crate) struct TagTable {
     all: Arc<Tag>,
+    /// Held, so that it is compared.
+    _by_key: Arc<Tag>,
     types: Vec<Arc<Tag>>,
     named: Mutex<Named>,
 }
@@ -134,8 +140,9 @@ impl TagTable {
     pub(crate) fn new<'a>(all: &str, types: impl Iterator<Item = &'a str>) -> Self {
         let mut tags = HashMap::new();
         let mut own = |name: &str| Arc::clone(tags.entry(Box::from(name)).or_default());
-        let (all, types) = (own(all), types.map(own).collect());
-        Self { all, types, named: Mutex::new(Named { tags, sweep_above: SWEEP_FROM }) }
+        let (all, by_key) = (own(all), own(BY_KEY_TAG));
+        let types = types.map(own).collect();
+        Self { all, _by_key: by_key, types, named: Mutex::new(Named { tags, sweep_above: SWEEP_FROM }) }
     }
 
     /// The state of `names` now, for an entry of the type `of`, or of any type.

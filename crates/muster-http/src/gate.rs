@@ -54,7 +54,11 @@ const EXEMPT: [&str; 6] = ["/livez", "/readyz", "/metrics", "/health", "/api/hea
 static REQUESTS: AtomicU64 = AtomicU64::new(1);
 
 /// The gate.
-pub(crate) async fn pass(State(state): State<HttpState>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn pass(State(state): State<HttpState>, request: Request, next: Next) -> Response {
+    muster_cache::of_request(pass_through(state, request, next)).await
+}
+
+async fn pass_through(state: HttpState, mut request: Request, next: Next) -> Response {
     let begin = Instant::now();
     let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
     let (method, uri) = (request.method().clone(), request.uri().clone());

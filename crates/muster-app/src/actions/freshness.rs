@@ -15,7 +15,7 @@ use tokio::{
     time::{self, MissedTickBehavior},
 };
 
-use crate::{actions::refresh::Keeper, context::Context, error::AppError, jobs::requests};
+use crate::{actions::refresh::Keeper, context::Context, error::AppError, jobs::requests, known::Moved};
 
 /// How often it is looked whether a remote is due. Costs nothing but a glance at what is in memory.
 const TICK: Duration = Duration::from_secs(2);
@@ -45,9 +45,9 @@ pub async fn run(
             }
             heard = news.recv() => {
                 let concerned = match heard {
-                    Ok(url) => planner.keeper.following(&url).await,
+                    Ok(Moved::Remote(url)) => planner.keeper.following(&url).await,
                     // Too many at once to know which.
-                    Err(RecvError::Lagged(_)) => planner.keeper.paths().await,
+                    Ok(Moved::Unknown) | Err(RecvError::Lagged(_)) => planner.keeper.paths().await,
                     Err(RecvError::Closed) => return,
                 };
                 concerned.into_iter().for_each(&read_again);

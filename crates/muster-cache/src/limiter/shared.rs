@@ -44,7 +44,9 @@ impl SharedLimiter {
         Self { local, link, refunds: Arc::new(Semaphore::new(REFUNDS)) }
     }
 
-    /// See [`Limiter::check`]. Waits for Redis 100 ms at most.
+    /// See [`Limiter::check`]. Waits for Redis 100 ms at most, and no longer than its request may ([`of_request`]).
+    ///
+    /// [`of_request`]: crate::of_request
     pub async fn check(&self, client: ClientKey, cost: Cost) -> Decision {
         if self.local.is_exempt(client) {
             return self.local.check(client, cost);

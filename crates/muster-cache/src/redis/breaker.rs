@@ -2,7 +2,7 @@
 //! else is the keeper's.
 
 use std::sync::{
-    PoisonError, RwLock,
+    Mutex, PoisonError, RwLock,
     atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
 };
 
@@ -26,6 +26,10 @@ pub(super) struct Shared {
     pub(super) counters: LinkCounters,
     /// Something went wrong on the path of a request.
     pub(super) doubted: Notify,
+    /// Highest number of a change of which this node knows that Redis was told; zero if of none.
+    pub(super) told: AtomicU64,
+    /// The process of the server, if it says so.
+    process: Mutex<Option<String>>,
     chance: Box<dyn Fn() -> u64 + Send + Sync>,
     state: AtomicU8,
     lanes: RwLock<Vec<MultiplexedConnection>>,
@@ -47,6 +51,8 @@ impl Shared {
             id: chance().max(1),
             counters: LinkCounters::default(),
             doubted: Notify::new(),
+            told: AtomicU64::new(0),
+            process: Mutex::default(),
             chance,
             state: AtomicU8::new(LinkState::Down as u8),
             lanes: RwLock::default(),
@@ -75,6 +81,27 @@ impl Shared {
             tracing::debug!(redis.place = %self.place, "Redis is late; it is not asked until it gives a sign of life");
         }
         self.doubted.notify_one();
+    }
+
+    pub(super) fn process(&self) -> Option<String> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_process(&self, process: Option<String>) {
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = process;
+    }
+
+    pub(super) fn note_told(&self, change: u64) {
+        self.told.fetch_max(change, Ordering::AcqRel);
+    }
+
+    /// Redis was told of all changes up to `change`; `is_anew` if numbers begin anew with it.
+    pub(super) fn heard_told(&self, change: u64, is_anew: bool) {
+        if is_anew {
+            self.told.store(change, Ordering::Release);
+        } else {
+            self.note_told(change);
+        }
     }
 
     pub(super) fn set_state(&self, state: LinkState) {

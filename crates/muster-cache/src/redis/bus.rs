@@ -8,14 +8,15 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Weak,
+        Arc, LazyLock, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use redis::{
-    AsyncConnectionConfig, FromRedisValue, Pipeline, PushInfo, PushKind, Value, aio::MultiplexedConnection,
+    AsyncConnectionConfig, FromRedisValue, Pipeline, PushInfo, PushKind, RedisResult, Script, Value,
+    aio::MultiplexedConnection,
 };
 use tokio::{
     sync::mpsc,
@@ -24,8 +25,9 @@ use tokio::{
 
 use super::{
     keeper,
-    level::{Level, parse_state, set_state},
+    level::{Level, STATE_LIFE, parse_state, state_text},
     message::Message,
+    origin,
     outbox::Waiting,
 };
 use crate::{engine::Engine, stats::count};
@@ -36,6 +38,8 @@ const QUEUE: usize = 1024;
 const BATCH: usize = 500;
 /// What was deleted by its key is deleted once more after this time, longer than any store that was under way.
 const SECOND_DELETION: Duration = Duration::from_millis(1500);
+
+static TELL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("tell.lua")));
 
 /// For as long as the cache is used.
 pub(crate) async fn run(engine: Weak<Engine>) {
@@ -106,10 +110,13 @@ impl Session {
                 .await
                 .map_err(|error| error.to_string())?;
             match timeout(limit, connection.subscribe(level.link.keys().channel())).await {
-                Ok(Ok(())) => Ok(connection),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => Err("no answer to SUBSCRIBE".to_owned()),
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(error.to_string()),
+                Err(_) => return Err("no answer to SUBSCRIBE".to_owned()),
             }
+            // Before anything is told: that would hide how old it is.
+            origin::verify(shared, &mut connection).await.map_err(|error| error.to_string())?;
+            Ok(connection)
         };
         let opened = opened.await;
         Some(opened.map(|connection| Self {
@@ -149,9 +156,15 @@ impl Session {
             if let Err(lost) = done {
                 return Some(lost);
             }
-            if self.is_behind.swap(false, Ordering::AcqRel) || compared.elapsed() >= resync {
+            let is_behind = self.is_behind.swap(false, Ordering::AcqRel);
+            if is_behind {
+                // What was lost may have named a key or a pattern, which no state tells of.
+                engine.upgrade()?.distrust();
+            }
+            if is_behind || compared.elapsed() >= resync {
                 compared = Instant::now();
-                if let Err(lost) = self.compare(engine, Unknown::Taken).await? {
+                let unknown = if is_behind { Unknown::Doubted } else { Unknown::Taken };
+                if let Err(lost) = self.compare(engine, unknown).await? {
                     return Some(lost);
                 }
             }
@@ -167,24 +180,27 @@ impl Session {
             return Ok(());
         }
         let gone = self.matching(level, &waiting).await?;
-        let keys = level.link.keys();
-        let mut questions = Pipeline::new();
-        for (tag, news) in &waiting.tags {
-            set_state(&mut questions, keys.tag(tag), news.state).ignore();
-        }
         if !gone.is_empty() {
+            let mut questions = Pipeline::new();
             questions.cmd("DEL").arg(&gone).ignore();
+            self.ask::<()>(&questions).await?;
             self.deletions.push_back((Instant::now() + SECOND_DELETION, gone));
         }
-        if let Some(last) = waiting.marks.iter().max() {
-            questions.cmd("SET").arg(keys.told()).arg(last).ignore();
-        }
-        // Last: who hears of it finds the states as they are now.
+        let keys = level.link.keys();
         let message =
             serde_json::to_vec(&Message::of(level.link.id(), &waiting)).map_err(|error| error.to_string())?;
-        questions.cmd("PUBLISH").arg(keys.channel()).arg(message).ignore();
-        self.ask::<()>(&questions).await?;
+        let told = waiting.marks.iter().max().copied();
+        let mut call = TELL.key(keys.told());
+        call.arg(keys.channel()).arg(message).arg(told.map_or_else(String::new, |told| told.to_string()));
+        call.arg(if waiting.is_anew { "anew" } else { "" });
+        call.arg(u64::try_from(STATE_LIFE.as_millis()).unwrap_or(u64::MAX));
+        for (tag, news) in &waiting.tags {
+            call.key(keys.tag(tag)).arg(state_text(news.state));
+        }
+        let limit = self.limit;
+        within(limit, call.invoke_async::<()>(&mut self.connection)).await?;
         count(&level.link.counters().sent);
+        level.link.0.heard_told(told.unwrap_or(0), waiting.is_anew);
         level.outbox.done(&waiting);
         Ok(())
     }
@@ -242,21 +258,34 @@ impl Session {
         }
         count(&level.link.counters().received);
         engine.hear(&message.tags, &message.expired);
+        for pattern in &message.patterns {
+            engine.remove_matching(pattern);
+        }
         if !message.keys.is_empty() {
+            message.keys.iter().for_each(|key| engine.remove(key));
             // Who said it cannot know what this node stored for itself.
             let own: Vec<_> =
                 message.keys.iter().map(|key| level.link.keys().value(&level.own_name(key))).collect();
             let mut questions = Pipeline::new();
             questions.cmd("DEL").arg(&own).ignore();
-            self.ask::<()>(&questions).await?;
+            if let Err(lost) = self.ask::<()>(&questions).await {
+                // It waits until Redis is back, and nothing of it is used before.
+                message.keys.iter().for_each(|key| level.outbox.key(key, level.link.draw()));
+                return Err(lost);
+            }
             self.deletions.push_back((Instant::now() + SECOND_DELETION, own));
+            // A load may have found it there in between.
+            message.keys.iter().for_each(|key| engine.remove(key));
         }
-        message.keys.iter().for_each(|key| engine.remove(key));
-        for pattern in &message.patterns {
-            engine.remove_matching(pattern);
+        if message.anew {
+            level.forget_marks();
         }
         // After their tags: who finds a mark known must find its tags fallen.
         message.marks.iter().for_each(|mark| level.note_mark(*mark));
+        level.link.0.heard_told(message.marks.iter().max().copied().unwrap_or(0), message.anew);
+        if !message.marks.is_empty() {
+            level.heard.send_modify(|heard| *heard += 1);
+        }
         if !message.checks.is_empty() {
             let answer = Message { from: own, heard: message.checks, ..Message::default() };
             let answer = serde_json::to_vec(&answer).map_err(|error| error.to_string())?;
@@ -308,11 +337,15 @@ impl Session {
     }
 
     async fn ask<T: FromRedisValue>(&mut self, questions: &Pipeline) -> Result<T, Lost> {
-        match timeout(self.limit, questions.query_async(&mut self.connection)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("no answer in time".to_owned()),
-        }
+        within(self.limit, questions.query_async(&mut self.connection)).await
+    }
+}
+
+async fn within<T>(limit: Duration, answer: impl Future<Output = RedisResult<T>>) -> Result<T, Lost> {
+    match timeout(limit, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("no answer in time".to_owned()),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use redis::{AsyncConnectionConfig, Pipeline, RedisResult, aio::MultiplexedConnection};
 use tokio::time::{sleep, timeout};
 
-use super::{breaker::Shared, stats::LinkState};
+use super::{breaker::Shared, origin, stats::LinkState};
 use crate::stats::count;
 
 /// Pauses between tries to connect; the last stays. Together with the limit on one try: used again within 5 s.
@@ -66,10 +66,13 @@ async fn connect(shared: &Shared) -> RedisResult<Vec<MultiplexedConnection>> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(shared.config.connect_timeout()))
         .set_response_timeout(None);
-    let mut lanes = Vec::new();
+    let mut lanes: Vec<MultiplexedConnection> = Vec::new();
     // One connection listens, see `bus.rs`.
     for _ in 0..shared.config.max_connections.saturating_sub(1).max(1) {
         lanes.push(shared.client.get_multiplexed_async_connection_with_config(&config).await?);
+    }
+    if let Some(lane) = lanes.first_mut() {
+        origin::verify(shared, lane).await?;
     }
     Ok(lanes)
 }
@@ -120,6 +123,9 @@ async fn sign_of_life(shared: &Shared, look: bool) -> Result<(), Missed> {
                 u64::try_from(shared.config.heartbeat.as_millis()).unwrap_or(u64::MAX).saturating_mul(5);
             let node = shared.keys.node(shared.id);
             questions.cmd("SET").arg(node).arg(&shared.config.node).arg("PX").arg(life).ignore();
+            if let Some(process) = shared.process() {
+                origin::note_process(&mut questions, &shared.keys, &process);
+            }
         }
         match timeout(SIGN_LIMIT, questions.query_async::<()>(&mut lane)).await {
             Err(_) => return Err(Missed::Late),

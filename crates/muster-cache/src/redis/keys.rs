@@ -1,8 +1,8 @@
 //! The names of everything that lies in Redis, all under one prefix. Values bear the name that the cache knows them by;
-//! the rest is `tag:`, `lock:`, `node:`, `told` and `ratelimit:`, and one channel, `bus`.
+//! the rest is `tag:`, `lock:`, `node:`, `told`, `server` and `ratelimit:`, and one channel, `bus`.
 
 /// What is no value. A value's key does not begin with one of these.
-const INTERNAL: [&str; 5] = ["tag:", "lock:", "node:", "told", "ratelimit:"];
+const INTERNAL: [&str; 6] = ["tag:", "lock:", "node:", "told", "server", "ratelimit:"];
 
 /// See the module.
 #[derive(Debug)]
@@ -46,6 +46,11 @@ impl Keys {
     /// The number of a change up to which all are told.
     pub(crate) fn told(&self) -> String {
         format!("{}told", self.prefix)
+    }
+
+    /// The process of the server under which the values were stored.
+    pub(crate) fn server(&self) -> String {
+        format!("{}server", self.prefix)
     }
 
     pub(crate) fn channel(&self) -> String {

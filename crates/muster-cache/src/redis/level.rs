@@ -14,24 +14,22 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use redis::Pipeline;
-use tokio::time::{Instant, sleep};
+use tokio::{sync::watch, time::sleep};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     checks::Checks,
     envelope::{self, Opened, Parcel, Unreadable},
-    link::{REQUEST_LIMIT, RedisLink},
+    link::RedisLink,
     outbox::Outbox,
     stats::SharedStats,
 };
-use crate::{stats::count, tags::TagTable};
+use crate::{patience::Patience, stats::count, tags::TagTable};
 
-/// What one load may spend here, all questions and waiting together.
-const LOOK_LIMIT: Duration = Duration::from_millis(200);
 /// How long a load claims to be the only one: a little longer than others wait for it.
 const LOCK: Duration = Duration::from_millis(250);
 const POLL: Duration = Duration::from_millis(15);
@@ -54,6 +52,8 @@ pub(crate) struct Level {
     /// Milliseconds of age that an entry of the first level may have: all, or 15 s while messages may be missing.
     trust: AtomicU64,
     known_marks: Mutex<Marks>,
+    /// Counts messages that named changes.
+    pub(super) heard: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -115,12 +115,18 @@ impl Level {
             is_caught_up: AtomicBool::new(true),
             trust: AtomicU64::new(CUT_OFF_TRUST),
             known_marks: Mutex::default(),
+            heard: watch::Sender::new(0),
         }
     }
 
     /// Looks for a value before it is loaded.
-    pub(crate) async fn look(&self, wanted: &Wanted<'_>, table: &TagTable, now_millis: u64) -> Look {
-        let deadline = Instant::now() + LOOK_LIMIT;
+    pub(crate) async fn look(
+        &self,
+        wanted: &Wanted<'_>,
+        patience: &Patience,
+        table: &TagTable,
+        now_millis: u64,
+    ) -> Look {
         let counters = self.link.counters();
         let mut is_waiting = false;
         let mut claimed: Option<Vec<u64>> = None;
@@ -128,14 +134,14 @@ impl Level {
             if !self.is_caught_up() || self.outbox.touches(wanted.key, wanted.tags) {
                 return Look::Away;
             }
-            let Some((mut found, left)) = self.read(wanted, deadline).await else { return Look::Away };
+            let Some((mut found, left)) = self.read(wanted, patience).await else { return Look::Away };
             let value = if found.is_empty() { None } else { found.remove(0) };
-            let Some(states) = self.states(wanted, &found, deadline).await else { return Look::Away };
+            let Some(states) = self.states(wanted, &found, patience).await else { return Look::Away };
             for (tag, state) in wanted.tags.iter().zip(&states) {
                 table.learn(tag, *state, now_millis);
             }
             if let Some(value) = value
-                && let Some(arrived) = self.judge(wanted, &value, left, &states).await
+                && let Some(arrived) = self.judge(wanted, &value, left, &states, patience).await
             {
                 count(&counters.hits);
                 counters.bytes_read.fetch_add(value.len() as u64, Ordering::Relaxed);
@@ -143,7 +149,7 @@ impl Level {
             }
             if claimed.as_ref() != Some(&states) {
                 // At first, or after an invalidation: then the other's load is worthless.
-                if !self.is_other_loading(&self.lock(wanted.name, &states), deadline).await {
+                if !self.is_other_loading(&self.lock(wanted.name, &states), patience).await {
                     count(&counters.misses);
                     return Look::Absent(self.claim(wanted.name, states));
                 }
@@ -151,12 +157,14 @@ impl Level {
                     count(&counters.awaited);
                 }
             }
-            if Instant::now() + POLL >= deadline {
+            if patience.left() <= POLL {
                 count(&counters.misses);
                 return Look::Absent(self.claim(wanted.name, states));
             }
             claimed = Some(states);
+            let begin = Instant::now();
             sleep(POLL).await;
+            patience.spend(begin.elapsed());
         }
     }
 
@@ -195,16 +203,16 @@ impl Level {
     }
 
     /// What could be opened but not be used.
-    pub(crate) async fn discard(&self, key: &str) {
+    pub(crate) async fn discard(&self, key: &str, patience: &Patience) {
         count(&self.link.counters().poisoned);
         tracing::warn!(cache.key = key, "a value in Redis cannot be read; it is deleted");
         let mut questions = Pipeline::new();
         questions.cmd("DEL").arg(self.link.keys().value(key)).ignore();
         // Not deleted, it is met again, and is a miss again.
-        let _ = self.link.ask::<()>(&questions, REQUEST_LIMIT).await;
+        let _ = self.link.ask::<()>(&questions, patience).await;
     }
 
-    async fn read(&self, wanted: &Wanted<'_>, deadline: Instant) -> Option<Reading> {
+    async fn read(&self, wanted: &Wanted<'_>, patience: &Patience) -> Option<Reading> {
         let keys = self.link.keys();
         let value = keys.value(wanted.name);
         let mut questions = Pipeline::new();
@@ -213,7 +221,7 @@ impl Level {
             questions.arg(keys.tag(tag));
         }
         questions.cmd("PTTL").arg(&value);
-        self.ask(&questions, deadline).await
+        self.link.ask(&questions, patience).await
     }
 
     /// The states as they were read, those that were missing drawn now.
@@ -221,7 +229,7 @@ impl Level {
         &self,
         wanted: &Wanted<'_>,
         found: &[Option<Vec<u8>>],
-        deadline: Instant,
+        patience: &Patience,
     ) -> Option<Vec<u64>> {
         let known: Vec<_> = found.iter().map(|state| state.as_deref().and_then(parse_state)).collect();
         if known.iter().all(Option::is_some) {
@@ -237,12 +245,19 @@ impl Level {
         for tag in wanted.tags {
             questions.arg(keys.tag(tag));
         }
-        let (drawn,): (Vec<Option<Vec<u8>>>,) = self.ask(&questions, deadline).await?;
+        let (drawn,): (Vec<Option<Vec<u8>>>,) = self.link.ask(&questions, patience).await?;
         drawn.iter().map(|state| state.as_deref().and_then(parse_state)).collect()
     }
 
     /// Whether what was found can be used.
-    async fn judge(&self, wanted: &Wanted<'_>, bytes: &[u8], left: i64, states: &[u64]) -> Option<Arrived> {
+    async fn judge(
+        &self,
+        wanted: &Wanted<'_>,
+        bytes: &[u8],
+        left: i64,
+        states: &[u64],
+        patience: &Patience,
+    ) -> Option<Arrived> {
         let opened = match envelope::open(bytes, self.schema) {
             Ok(opened) => opened,
             Err(Unreadable::Foreign) => {
@@ -250,7 +265,7 @@ impl Level {
                 return None;
             }
             Err(Unreadable::Poisoned) => {
-                self.discard(wanted.name).await;
+                self.discard(wanted.name, patience).await;
                 return None;
             }
         };
@@ -268,13 +283,13 @@ impl Level {
     }
 
     /// Whether another node began to load the same a moment ago. If not, we did.
-    async fn is_other_loading(&self, lock: &str, deadline: Instant) -> bool {
+    async fn is_other_loading(&self, lock: &str, patience: &Patience) -> bool {
         let mut questions = Pipeline::new();
         questions.cmd("SET").arg(lock).arg(self.link.id()).arg("NX");
         questions.arg("PX").arg(u64::try_from(LOCK.as_millis()).unwrap_or(u64::MAX)).ignore();
         questions.cmd("GET").arg(lock);
         // Without an answer nobody is waited for.
-        let holder: Option<(Option<u64>,)> = self.ask(&questions, deadline).await;
+        let holder: Option<(Option<u64>,)> = self.link.ask(&questions, patience).await;
         holder.and_then(|(holder,)| holder).is_some_and(|holder| holder != self.link.id())
     }
 
@@ -286,11 +301,6 @@ impl Level {
     fn lock(&self, key: &str, states: &[u64]) -> String {
         let print = states.iter().fold(self.schema, |print, state| print.rotate_left(7) ^ state);
         self.link.keys().lock(key, print)
-    }
-
-    async fn ask<T: redis::FromRedisValue>(&self, questions: &Pipeline, deadline: Instant) -> Option<T> {
-        let limit = deadline.saturating_duration_since(Instant::now());
-        self.link.ask(questions, limit).await
     }
 
     pub(crate) fn stats(&self) -> SharedStats {
@@ -347,15 +357,30 @@ impl Level {
         }
     }
 
+    /// Changes when another node tells of changes of the sequence.
+    pub(crate) fn heard(&self) -> watch::Receiver<u64> {
+        self.heard.subscribe()
+    }
+
+    /// Numbers of changes begin anew.
+    pub(crate) fn forget_marks(&self) {
+        *self.known_marks.lock().unwrap_or_else(PoisonError::into_inner) = Marks::default();
+    }
+
     pub(crate) fn is_known(&self, mark: u64) -> bool {
         self.known_marks.lock().unwrap_or_else(PoisonError::into_inner).known.contains(&mark)
     }
 }
 
 /// Gives a tag a new state; the caller may add a condition.
-pub(super) fn set_state(questions: &mut Pipeline, key: String, state: u64) -> &mut Pipeline {
+fn set_state(questions: &mut Pipeline, key: String, state: u64) -> &mut Pipeline {
     let life = u64::try_from(STATE_LIFE.as_millis()).unwrap_or(u64::MAX);
-    questions.cmd("SET").arg(key).arg(format!("{state:016x}")).arg("PX").arg(life)
+    questions.cmd("SET").arg(key).arg(state_text(state)).arg("PX").arg(life)
+}
+
+/// As it lies in Redis.
+pub(super) fn state_text(state: u64) -> String {
+    format!("{state:016x}")
 }
 
 /// Zero is what the table calls "not known", so it is no state.

@@ -1,6 +1,6 @@
 //! The one link to Redis, and its breaker. Who asks on the path of a request never connects, never waits longer than
 //! [`REQUEST_LIMIT`], and after the first answer that is late or missing nobody asks at all until a sign of life says that
-//! it is worth while: so one request waits once, however many questions it has.
+//! it is worth while. What a request waits in all is bounded besides (`patience.rs`).
 //!
 //! Connecting, signs of life and giving up are the keeper's (`keeper.rs`); here is only what it left at hand.
 
@@ -19,7 +19,7 @@ use super::{
     keys::Keys,
     stats::{LinkCounters, LinkState},
 };
-use crate::stats::count;
+use crate::{patience::Patience, stats::count};
 
 /// Longest wait for one answer on the path of a request.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_millis(100);
@@ -75,10 +75,14 @@ impl RedisLink {
         self.0.draw()
     }
 
-    /// The answers to `questions`, which are asked together, or `None` if there are none in time. `limit` is bounded by
-    /// [`REQUEST_LIMIT`].
-    pub(crate) async fn ask<T: FromRedisValue>(&self, questions: &Pipeline, limit: Duration) -> Option<T> {
-        self.ask_within(questions, limit.min(REQUEST_LIMIT)).await
+    /// The answers to `questions`, which are asked together, or `None` if there are none in time: within
+    /// [`REQUEST_LIMIT`], and what is left of `patience`.
+    pub(crate) async fn ask<T: FromRedisValue>(
+        &self,
+        questions: &Pipeline,
+        patience: &Patience,
+    ) -> Option<T> {
+        self.patiently(Some(patience), async |limit| self.ask_within(questions, limit).await).await
     }
 
     /// The same for what nobody waits for.
@@ -86,10 +90,28 @@ impl RedisLink {
         self.ask_within(questions, self.0.config.background_timeout()).await
     }
 
-    /// What a script says, with its keys and arguments, on the path of a request.
+    /// What a script says, with its keys and arguments, on the path of the request that runs here, if it is one.
     pub(crate) async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Option<T> {
         let run = async |lane: &mut MultiplexedConnection| script.invoke_async(lane).await;
-        self.within(REQUEST_LIMIT, 1, run).await
+        let patience = Patience::of_this_request();
+        self.patiently(patience.as_ref(), async |limit| self.within(limit, 1, run).await).await
+    }
+
+    async fn patiently<T>(
+        &self,
+        patience: Option<&Patience>,
+        ask: impl AsyncFnOnce(Duration) -> Option<T>,
+    ) -> Option<T> {
+        let Some(patience) = patience else { return ask(REQUEST_LIMIT).await };
+        let limit = patience.left().min(REQUEST_LIMIT);
+        if limit.is_zero() {
+            count(&self.counters().skipped);
+            return None;
+        }
+        let begin = Instant::now();
+        let answer = ask(limit).await;
+        patience.spend(begin.elapsed());
+        answer
     }
 
     async fn ask_within<T: FromRedisValue>(&self, questions: &Pipeline, limit: Duration) -> Option<T> {
@@ -128,7 +150,10 @@ impl RedisLink {
             }
             Err(_) => {
                 count(&shared.counters.timeouts);
-                shared.doubt();
+                // Where only the patience of who asks ended, it is not late yet.
+                if limit > LATE {
+                    shared.doubt();
+                }
                 None
             }
         }

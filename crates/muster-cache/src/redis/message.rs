@@ -18,6 +18,8 @@ pub(super) struct Message {
     pub(super) patterns: Vec<String>,
     /// Numbers of changes whose tags are all in this message or were in an earlier one.
     pub(super) marks: Vec<u64>,
+    /// Numbers begin anew with these marks: it is another database, or an older state of it.
+    pub(super) anew: bool,
     /// Who hears this answers to it.
     pub(super) checks: Vec<u64>,
     /// Answers to questions of others.
@@ -37,6 +39,7 @@ impl Message {
             keys: waiting.keys.keys().map(ToString::to_string).collect(),
             patterns: waiting.patterns.iter().map(|(pattern, _)| pattern.to_string()).collect(),
             marks: waiting.marks.clone(),
+            anew: waiting.is_anew,
             checks: waiting.checks.clone(),
             heard: Vec::new(),
         }

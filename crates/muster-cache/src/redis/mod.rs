@@ -3,7 +3,7 @@
 //! misses is told when it is back. Only commands that Redis 6, Valkey and Dragonfly have are used. Why it is so is in
 //! docs/decisions/0014-states-not-counts-in-redis.md.
 //!
-//! From below: `breaker.rs`, `keeper.rs` and `link.rs` are the connections, `level.rs` is values, `bus.rs` messages,
+//! From below: `breaker.rs`, `keeper.rs`, `origin.rs` and `link.rs` are the connections, `level.rs` is values, `bus.rs` messages,
 //! `limit.rs` the rate limit.
 
 mod breaker;
@@ -18,6 +18,7 @@ mod level;
 mod limit;
 mod link;
 mod message;
+mod origin;
 mod outbox;
 mod stats;
 
@@ -31,4 +32,4 @@ pub(crate) use bus::{Unknown, run as run_bus};
 pub(crate) use envelope::{Content, Parcel, unpack};
 pub(crate) use level::{Arrived, Level, Look, Wanted};
 pub(crate) use limit::{Rules, Verdict, VerdictKind};
-pub(crate) use outbox::TagNews;
+pub(crate) use outbox::{Outbox, TagNews};

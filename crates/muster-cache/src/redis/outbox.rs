@@ -29,6 +29,8 @@ pub(crate) struct Waiting {
     pub(crate) keys: HashMap<Box<str>, u64>,
     pub(crate) patterns: Vec<(Box<str>, u64)>,
     pub(crate) marks: Vec<u64>,
+    /// The marks may be smaller than what was told before.
+    pub(crate) is_anew: bool,
     /// Questions to all nodes whether they hear us.
     pub(crate) checks: Vec<u64>,
 }
@@ -81,6 +83,18 @@ impl Outbox {
         self.wake.notify_one();
     }
 
+    /// Everything falls, and all changes up to `mark` are told by that, whatever was told before.
+    pub(crate) fn begin_anew(&self, mark: u64, state: u64) {
+        let everything = (Box::from(ALL_TAG), TagNews { state, is_expiry: false });
+        let mut waiting = self.lock();
+        let checks = std::mem::take(&mut waiting.checks);
+        let tags = HashMap::from([everything]);
+        *waiting = Waiting { tags, marks: vec![mark], is_anew: true, checks, ..Waiting::default() };
+        self.note(&waiting);
+        drop(waiting);
+        self.wake.notify_one();
+    }
+
     pub(crate) fn check(&self, question: u64) {
         self.lock().checks.push(question);
         self.wake.notify_one();
@@ -109,6 +123,7 @@ impl Outbox {
         waiting.keys.retain(|key, number| told.keys.get(key) != Some(number));
         waiting.patterns.retain(|pattern| !told.patterns.contains(pattern));
         waiting.marks.retain(|mark| !told.marks.contains(mark));
+        waiting.is_anew &= !waiting.marks.is_empty();
         waiting.checks.retain(|check| !told.checks.contains(check));
         self.note(&waiting);
     }

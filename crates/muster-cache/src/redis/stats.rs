@@ -113,7 +113,7 @@ counters! {
     errors,
     /// Answers that did not come in time.
     timeouts,
-    /// Questions not asked because Redis is away or late.
+    /// Questions not asked because Redis is away or late, or has been waited for long enough.
     skipped,
     /// Connections made.
     connects,

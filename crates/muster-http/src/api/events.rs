@@ -110,23 +110,19 @@ async fn refused(access: &Access, caller: &Caller) {
 async fn replay(state: &HttpState, last_seen: Option<Seq>) -> Result<Vec<Event>, Problem> {
     let Some(last_seen) = last_seen else { return Ok(Vec::new()) };
     let missed = muster_app::services::changes::missed(&state.context, last_seen, MAX_REPLAY).await?;
-    Ok(missed.unwrap_or_else(|head| vec![resync(Some(head))]))
-}
-
-fn resync(seq: Option<Seq>) -> Event {
-    Event { seq, topic: "resync".to_owned(), data: serde_json::json!({}) }
+    Ok(missed.unwrap_or_else(|head| vec![Event::resync(Some(head))]))
 }
 
 fn live(receiver: Receiver<Event>, seen: Seq) -> impl Stream<Item = Event> {
     stream::unfold((receiver, seen), |(mut receiver, seen)| async move {
         loop {
             match receiver.recv().await {
-                Ok(event) if event.seq.is_some_and(|seq| seq <= seen) => {}
+                Ok(event) if !event.is_resync() && event.seq.is_some_and(|seq| seq <= seen) => {}
                 Ok(event) => {
                     let seen = event.seq.unwrap_or(seen);
                     return Some((event, (receiver, seen)));
                 }
-                Err(RecvError::Lagged(_)) => return Some((resync(None), (receiver, seen))),
+                Err(RecvError::Lagged(_)) => return Some((Event::resync(None), (receiver, seen))),
                 Err(RecvError::Closed) => return None,
             }
         }
@@ -137,7 +133,7 @@ fn is_wanted(wanted: &[String], event: &Event) -> bool {
     let fits = |topic: &String| {
         event.topic == *topic || event.topic.strip_prefix(topic).is_some_and(|rest| rest.starts_with('.'))
     };
-    wanted.is_empty() || event.topic == "resync" || wanted.iter().any(fits)
+    wanted.is_empty() || event.is_resync() || wanted.iter().any(fits)
 }
 
 fn message(event: &Event) -> Message {

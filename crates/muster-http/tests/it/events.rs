@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use muster_app::{Seq, events::Event};
 use muster_store::{ChangeEvent, NewChange, Priority};
 use muster_testkit::{Lab, Repo};
 use reqwest::{Method, Response, StatusCode};
@@ -187,6 +188,29 @@ async fn who_missed_too_much_or_comes_from_elsewhere_is_told_to_fetch_anew() {
     let mut stream = Stream::open(&app, "", Some(last - 1001)).await;
     let message = stream.next().await.expect("news");
     assert_eq!((message.topic.as_str(), message.id), ("resync", Some(last)), "more are not");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_begin_anew_are_told_on() {
+    let lab = Lab::new();
+    portfolio(&lab);
+    let app = TestApp::over(&lab).await;
+    let mut stream = Stream::open(&app, "", None).await;
+    let last = head(&app).await;
+    let seq = |number: u64| Some(Seq::new(number.cast_signed()));
+    let changed = |number| Event {
+        seq: seq(number),
+        topic: "project.changed".to_owned(),
+        data: json!({ "number": number }),
+    };
+    // Seen before: it was read when the stream began.
+    app.tell_event(changed(last));
+    app.tell_event(Event::resync(seq(last - 1)));
+    app.tell_event(changed(last));
+    let message = stream.next().await.expect("news");
+    assert_eq!((message.topic.as_str(), message.id), ("resync", Some(last - 1)));
+    let message = stream.next().await.expect("news");
+    assert_eq!((message.topic.as_str(), message.id), ("project.changed", Some(last)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,6 +31,7 @@ use muster_app::{
     config::{
         ActionsConfig, AuthConfig, CacheSection, PortfolioConfig, RegistryConfig, ScanConfig, WatchConfig,
     },
+    events::Event,
     follow,
     jobs::{self, JobParts},
     live::Live,
@@ -343,11 +344,12 @@ impl TestApp {
 
     /// Another part of the process tells a piece of news that nobody replays.
     pub(crate) fn tell(&self, topic: &str, data: Value) {
-        self.state.context.events.tell(muster_app::events::Event {
-            seq: None,
-            topic: topic.to_owned(),
-            data,
-        });
+        self.tell_event(Event { seq: None, topic: topic.to_owned(), data });
+    }
+
+    /// The follower of the sequence tells news.
+    pub(crate) fn tell_event(&self, event: Event) {
+        self.state.context.events.tell(event);
     }
 
     /// What a program shows that may read the data folder.

@@ -6,6 +6,8 @@ mod bus;
 mod level;
 mod limit;
 mod odd;
+mod older;
+mod slow;
 
 use std::{
     convert::Infallible,

@@ -4,6 +4,7 @@
 mod access;
 mod actions;
 mod admin;
+mod cluster;
 mod endings;
 mod fetch;
 mod machine;

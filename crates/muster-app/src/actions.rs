@@ -2,6 +2,7 @@
 
 pub mod access;
 mod audit;
+pub mod cache;
 pub mod execute;
 pub mod fetch;
 pub mod freshness;

@@ -9,8 +9,10 @@
 use std::time::Duration;
 
 use muster_store::{Change, Seq, StoreError};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tokio::{
-    sync::watch,
+    sync::{broadcast::error::RecvError, watch},
     time::{self, Instant},
 };
 
@@ -31,6 +33,11 @@ const LOOK: Duration = Duration::from_secs(10);
 const BATCH: u64 = 512;
 /// Who is further behind than this forgets everything instead of going through it.
 const FAR: i64 = 4096;
+
+/// What a change is about that had the cache forgotten; its id is a document that says what of it.
+pub(crate) const CACHE_CLEARED: &str = "cache";
+/// Topic of what is told of it.
+pub const CACHE_INVALIDATED: &str = "cache.invalidated";
 
 /// How far the cache follows the sequence.
 #[derive(Debug, Clone)]
@@ -55,6 +62,7 @@ pub async fn start(context: Context) -> Result<Followed, StoreError> {
     context.cache.catching_up();
     let head = context.store.change_head().await?;
     let (sender, receiver) = watch::channel(head);
+    tokio::spawn(hear_news(context.clone()));
     tokio::spawn(async move {
         let follower = Follower { context: &context, followed: &sender };
         let follow = follower.follow();
@@ -121,6 +129,47 @@ fn follows(change: &Change, last: Seq) -> bool {
 fn remove(context: &Context, change: &Change) {
     let number = change.seq.number().unsigned_abs();
     context.cache.remove_by_change(number, change.tags.iter().map(String::as_str));
+}
+
+/// Somebody had the cache forgotten. What has a tag fell by it already.
+fn cleared(context: &Context, what: &str) {
+    let data: Value = serde_json::from_str(what).unwrap_or_default();
+    if let Some(pattern) = data["pattern"].as_str() {
+        context.cache.remove_matching_here(pattern);
+    }
+    let data = json!({ "scope": "cache", "tag": data["tag"], "pattern": data["pattern"] });
+    context.events.tell(Event { seq: None, topic: CACHE_INVALIDATED.to_owned(), data });
+}
+
+/// News that nobody replays, of other nodes: told here as if they had happened here.
+async fn hear_news(context: Context) {
+    let Some(mut passed) = context.cache.passed_on() else { return };
+    loop {
+        match passed.recv().await {
+            Ok(news) => match serde_json::from_str::<PassedOn>(&news) {
+                Ok(PassedOn { topic, data }) => context.events.tell(Event { seq: None, topic, data }),
+                Err(error) => tracing::debug!(%error, "news of another node cannot be read"),
+            },
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// News on its way to other nodes.
+#[derive(Serialize, Deserialize)]
+struct PassedOn {
+    topic: String,
+    data: Value,
+}
+
+/// Tells news that nobody replays, here and on all nodes that can be told.
+pub fn tell_everywhere(context: &Context, topic: &str, data: Value) {
+    let news = PassedOn { topic: topic.to_owned(), data };
+    if let Ok(text) = serde_json::to_string(&news) {
+        context.cache.pass_on(text);
+    }
+    context.events.tell(Event { seq: None, topic: news.topic, data: news.data });
 }
 
 struct Follower<'a> {
@@ -202,6 +251,8 @@ impl Follower<'_> {
         for change in changes {
             if change.entity == REMOTE_HEADS {
                 context.known.tell_heads(Moved::Remote(change.entity_id));
+            } else if change.entity == CACHE_CLEARED {
+                cleared(context, &change.entity_id);
             }
             if let Some(event) = change.event {
                 if event.topic == REPOSITORY_REMOVED {

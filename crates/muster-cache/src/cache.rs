@@ -8,6 +8,7 @@ use std::{
 
 use muster_model::Clock;
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::broadcast;
 use tokio::sync::watch;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -249,6 +250,25 @@ impl Cache {
         let removed = self.engine.remove_matching(glob);
         self.engine.note_invalidation();
         removed
+    }
+
+    /// The same on this node alone: for whoever hears that another forgot them.
+    pub fn remove_matching_here(&self, glob: &str) {
+        self.engine.remove_matching(glob);
+        self.engine.note_invalidation();
+    }
+
+    /// Says something to this program on the other nodes, by the way that invalidations go. Nothing is promised: it is lost
+    /// where there is no second level, and to whoever is cut off.
+    pub fn pass_on(&self, news: String) {
+        if let Some(level) = &self.engine.level {
+            level.pass_on(news);
+        }
+    }
+
+    /// Hears from now on what others [pass on](Self::pass_on). `None` without a second level.
+    pub fn passed_on(&self) -> Option<broadcast::Receiver<String>> {
+        self.engine.level.as_ref().map(|level| level.passed())
     }
 
     /// Forgets everything; what is being loaded will not be kept.

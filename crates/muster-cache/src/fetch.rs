@@ -17,6 +17,7 @@ use crate::{
     entry::{Condition, Entry},
     flight::{Flight, Freshness, Landed, Outcome},
     landing::Landing,
+    patience::of_this_load,
     shared::Unpack,
     stats::{TypeState, count},
     status::{LoadError, StaleDetail, StaleReason, Status},
@@ -190,7 +191,7 @@ impl Engine {
                 }
             }
         };
-        tokio::spawn(flown.in_current_span());
+        tokio::spawn(of_this_load(flight.patience.clone(), flown).in_current_span());
         Begun::Started(flight)
     }
 

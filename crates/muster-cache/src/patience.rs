@@ -24,6 +24,11 @@ pub async fn of_request<F: Future>(request: F) -> F::Output {
     REQUEST.scope(Patience::new(OF_REQUEST), request).await
 }
 
+/// Runs a load: what it loads in turn has no more patience than itself.
+pub(crate) async fn of_this_load<F: Future>(patience: Patience, load: F) -> F::Output {
+    REQUEST.scope(patience, load).await
+}
+
 /// Clones share it.
 #[derive(Clone)]
 pub(crate) struct Patience(Arc<Mutex<Account>>);
@@ -116,5 +121,23 @@ mod tests {
         })
         .await;
         assert!(Patience::of_this_request().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_load_within_a_load_has_no_patience_of_its_own() {
+        let (outer, inner) = (Patience::of_load(), Patience::of_load());
+        of_request(async {
+            let joined = outer.join();
+            of_this_load(outer.clone(), async {
+                let _joined = inner.join();
+                assert_eq!(inner.left(), OF_REQUEST);
+                inner.spend(STEP);
+            })
+            .await;
+            assert_eq!(outer.left() + STEP, OF_REQUEST);
+            drop(joined);
+            assert_eq!(Patience::of_this_request().unwrap().left() + STEP, OF_REQUEST);
+        })
+        .await;
     }
 }

@@ -15,11 +15,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
-use muster_app::{
-    AppError,
-    actions::access::{Caller, Shown},
-};
-use muster_cache::limiter::{ClientKey, Cost, Decision, Outcome, client_address};
+use muster_app::actions::access::Caller;
+use muster_cache::limiter::{ClientKey, Cost, Decision, Outcome, SharedLimiter, client_address};
 
 use crate::{
     extract::ClientAddress,
@@ -63,7 +60,12 @@ async fn pass_through(state: HttpState, mut request: Request, next: Next) -> Res
     let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let entered = match knock(&state, &request) {
-        Ok(address) => enter(&state, &mut request, address).await,
+        Ok(origin) => {
+            match tokio::time::timeout(state.request_timeout, enter(&state, &mut request, origin)).await {
+                Ok(entered) => entered,
+                Err(_) => Err(late(&state)),
+            }
+        }
         Err(problem) => Err(problem),
     };
     let mut response = match entered {
@@ -76,10 +78,7 @@ async fn pass_through(state: HttpState, mut request: Request, next: Next) -> Res
                     let detail = "the request met a mistake in muster; the log says where";
                     Problem::new(Code::Internal, detail).into_response()
                 }
-                Err(_) => {
-                    let detail = format!("no answer within {} s", state.request_timeout.as_secs());
-                    Problem::new(Code::TimedOut, detail).into_response()
-                }
+                Err(_) => late(&state).into_response(),
             };
             entered.leave(&state, &mut response);
             response
@@ -106,6 +105,10 @@ async fn pass_through(state: HttpState, mut request: Request, next: Next) -> Res
     response
 }
 
+fn late(state: &HttpState) -> Problem {
+    Problem::new(Code::TimedOut, format!("no answer within {} s", state.request_timeout.as_secs()))
+}
+
 /// A client that was let in.
 struct Entered {
     limited: Option<(ClientKey, Decision)>,
@@ -117,6 +120,17 @@ struct Origin {
     peer: IpAddr,
     /// The client, as far as trusted proxies say where it is.
     client: IpAddr,
+    /// Somebody else's word was taken for that, or was there to be taken.
+    is_passed_on: bool,
+}
+
+impl Origin {
+    /// A program on the machine of a proxy is not on this one; and behind a proxy on this machine that is not named, all
+    /// clients seem to be on it.
+    fn is_exempt(&self, limiter: &SharedLimiter) -> bool {
+        let is_doubtful = self.is_passed_on && self.client.to_canonical().is_loopback();
+        limiter.is_allowed_always(self.client) && !is_doubtful
+    }
 }
 
 /// Whether a request may come in at all, whoever asks.
@@ -129,7 +143,7 @@ fn knock(state: &HttpState, request: &Request) -> Result<Origin, Problem> {
     };
     let forwarded = forwarded_for(request.headers());
     let client = client_address(peer.ip(), forwarded.iter().map(String::as_str), &state.trusted_proxies);
-    Ok(Origin { peer: peer.ip(), client })
+    Ok(Origin { peer: peer.ip(), client, is_passed_on: !forwarded.is_empty() })
 }
 
 /// Lets in who may ask this, and is within their limit. Whoever shows something that is worth nothing counts against the
@@ -138,20 +152,18 @@ async fn enter(state: &HttpState, request: &mut Request, origin: Origin) -> Resu
     request.extensions_mut().insert(ClientAddress(origin.client));
     let path = request.uri().path();
     let (is_exempt, needed) = (EXEMPT.contains(&path), needed(request.method(), path));
-    if is_exempt && needed.is_none() {
-        return Ok(Entered { limited: None });
-    }
     let shown = shown(request.headers(), origin.peer, state.proxies.as_ref());
-    let caller = state.access.caller(shown).await;
+    let caller = state.access.caller(shown, origin.client).await;
     let own = caller.as_ref().ok().and_then(Caller::limit_key);
     let key = own.unwrap_or(ClientKey::Address(origin.client));
     let entered = match &caller {
-        Ok(_) if is_exempt => Entered { limited: None },
-        _ => admit(state, key, origin.client).await?,
+        // Whoever shows nothing there costs nothing, and is asked for nothing.
+        _ if is_exempt && (needed.is_none() || caller.is_ok()) => Entered { limited: None },
+        _ => admit(state, key, &origin).await?,
     };
     let caller = match caller {
         // Whoever is on the way in may show what is worth nothing any more.
-        Err(AppError::Unauthorised { .. }) if needed.is_none() => state.access.caller(Shown::Nothing).await?,
+        Err(_) if needed.is_none() => state.access.stranger(),
         caller => caller?,
     };
     if let Some(scope) = needed {
@@ -161,8 +173,8 @@ async fn enter(state: &HttpState, request: &mut Request, origin: Origin) -> Resu
     Ok(entered)
 }
 
-async fn admit(state: &HttpState, client: ClientKey, address: IpAddr) -> Result<Entered, Problem> {
-    let Some(limiter) = state.limiter.as_ref().filter(|limiter| !limiter.is_allowed_always(address)) else {
+async fn admit(state: &HttpState, client: ClientKey, origin: &Origin) -> Result<Entered, Problem> {
+    let Some(limiter) = state.limiter.as_ref().filter(|limiter| !origin.is_exempt(limiter)) else {
         return Ok(Entered { limited: None });
     };
     let decision = limiter.check(client, Cost::Whole).await;

@@ -26,7 +26,7 @@ pub(crate) fn shown<'a>(headers: &'a HeaderMap, peer: IpAddr, proxies: Option<&P
         let mut values = headers.get_all(proxies.header.as_str()).iter();
         match (values.next(), values.next()) {
             (None, _) => None,
-            (Some(value), None) => Some(value.to_str().unwrap_or_default()),
+            (Some(value), None) => Some(str::from_utf8(value.as_bytes()).unwrap_or_default()),
             // Two names are none: who knows which of them the proxy said.
             (Some(_), Some(_)) => Some(""),
         }

@@ -29,10 +29,13 @@ pub(crate) fn needed(method: &Method, path: &str) -> Option<Scope> {
     let path = path.strip_prefix("/api/v1").unwrap_or(path);
     let is_below =
         |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    // A question that comes with a body.
+    let is_summary = method == Method::POST
+        && ["/watchlist/", "/activity/watchlist/"].iter().any(|folder| path.starts_with(folder))
+        && path.ends_with("/commit-summary");
     Some(if is_below("/admin") || is_below("/tokens") {
         Scope::Admin
-    } else if method.is_safe() || path.ends_with("/commit-summary") {
-        // The latter is a question that came with a body.
+    } else if method.is_safe() || is_summary {
         Scope::Read
     } else if is_below("/jobs") || is_below("/queues") {
         Scope::Jobs
@@ -55,6 +58,9 @@ mod tests {
         check(Method::GET, "/metrics", Some(Scope::Read));
         check(Method::GET, "/portfolio/projects", Some(Scope::Read));
         check(Method::POST, "/api/v1/watchlist/a%2Fb/commit-summary", Some(Scope::Read));
+        check(Method::POST, "/activity/watchlist/1/commit-summary", Some(Scope::Read));
+        check(Method::DELETE, "/api/v1/watchlist/commit-summary", Some(Scope::Write));
+        check(Method::POST, "/api/v1/jobs/commit-summary", Some(Scope::Jobs));
         check(Method::POST, "/api/v1/jobs/job_1/retry", Some(Scope::Jobs));
         check(Method::PUT, "/api/v1/anything/new", Some(Scope::Write));
         check(Method::OPTIONS, "/api/v1/anything", Some(Scope::Read));

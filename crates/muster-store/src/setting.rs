@@ -1,6 +1,6 @@
 //! Small documents by name: the id of this node, what a page remembers. Each is read and written whole.
 
-use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, QuerySelect, sea_query::OnConflict};
 
 use crate::{entity::setting, error::StoreError, store::Store, text, tx::Tx};
 
@@ -16,6 +16,15 @@ impl Store {
 }
 
 impl Tx {
+    /// The document of that name; on PostgreSQL nobody else changes it until this ends.
+    pub async fn setting_hold(&mut self, name: &str) -> Result<Option<serde_json::Value>, StoreError> {
+        let found = async {
+            let row = setting::Entity::find_by_id(name).lock_exclusive().one(self.connection()).await?;
+            row.map(|row| text::from_json(&row.value)).transpose()
+        };
+        found.await.map_err(|error: DbErr| self.fail(error))
+    }
+
     /// Puts the document in the place of what had that name.
     pub async fn setting_put(&mut self, name: &str, value: &serde_json::Value) -> Result<(), StoreError> {
         let value = text::json(value).map_err(|error| self.fail(error))?;

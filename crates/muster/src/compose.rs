@@ -29,7 +29,6 @@ use muster_app::{
         AuthConfig, AuthMode, CacheSection, DatabaseConfig, RedisSection, RegistryConfig, WebhookConfig,
     },
     context::News,
-    events::Event,
     follow,
     jobs::{self, Copies, JobParts},
     live::Live,
@@ -196,7 +195,7 @@ fn run_jobs(
     kinds: Registry,
     stopped: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
-    let events = context.events.clone();
+    let telling = context.clone();
     let on_progress: ProgressListener = Arc::new(move |job, progress| {
         let data = serde_json::json!({
             "id": job.id,
@@ -207,7 +206,7 @@ fn run_jobs(
             "unit": progress.unit,
             "message": progress.message,
         });
-        events.tell(Event { seq: None, topic: "job.progress".to_owned(), data });
+        follow::tell_everywhere(&telling, "job.progress", data);
     });
     let grace = Duration::from_secs(config.server.shutdown_seconds);
     let scope = match config.server.role {

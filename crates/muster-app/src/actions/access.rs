@@ -9,7 +9,7 @@ mod secret;
 mod sessions;
 mod tokens;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
@@ -38,10 +38,14 @@ pub use tokens::TokenRequest;
 /// What somebody is called who need not say who they are.
 const LOCAL: &str = "local";
 const ANONYMOUS: &str = "anonymous";
+/// Before the name of a token.
+const TOKEN_PREFIX: &str = "token:";
 /// Characters of a name that a proxy says, or of a token.
 const MAX_NAME: usize = 200;
 /// Questions to the database for tokens that are not at hand. Many made-up ones must not take all its connections.
 const LOOKUPS: usize = 4;
+/// Tokens that are not at hand which one address may show in a minute.
+const TOKENS_SHOWN: u32 = 600;
 /// A token's last use is written this often.
 const USE_NOTED: SignedDuration = SignedDuration::from_mins(10);
 /// Passwords and set-up tokens that one address may try in a minute.
@@ -50,7 +54,7 @@ const ATTEMPTS: u32 = 10;
 const HASHES: usize = 2;
 
 /// What a request shows of who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Shown<'a> {
     /// Nothing.
     Nothing,
@@ -60,6 +64,18 @@ pub enum Shown<'a> {
     Session(&'a str),
     /// A proxy says it is this person; that it may say so was looked at.
     Person(&'a str),
+}
+
+impl fmt::Debug for Shown<'_> {
+    /// Without what is shown, which is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "Nothing",
+            Self::Token(_) => "Token",
+            Self::Session(_) => "Session",
+            Self::Person(_) => "Person",
+        })
+    }
 }
 
 /// Whoever asks.
@@ -96,6 +112,7 @@ pub struct Held {
     /// Its id.
     pub id: TokenId,
     hash: Arc<str>,
+    expires_at: Option<Timestamp>,
 }
 
 impl Caller {
@@ -150,6 +167,7 @@ struct Parts {
     /// The hash of what stands in this node's data folder, and its text.
     own: (String, String),
     attempts: Limiter,
+    shown: Limiter,
     lookups: Arc<Semaphore>,
     hashes: Semaphore,
 }
@@ -158,12 +176,31 @@ impl Access {
     /// Puts it together, with a secret for whoever may read this node's data folder.
     pub fn new(context: Context, config: AuthConfig, secrets: SecretSource) -> Result<Self, AppError> {
         let text = secret::new(&secrets)?;
-        let limits = LimitConfig { requests: ATTEMPTS, allowed: Vec::new(), ..LimitConfig::default() };
-        let attempts = Limiter::new(limits, Arc::clone(&context.clock));
+        // Without bans: of those who share an address one may be the administrator.
+        let limiter = |requests| {
+            let limits = LimitConfig {
+                requests,
+                allowed: Vec::new(),
+                first_ban: Duration::ZERO,
+                ..LimitConfig::default()
+            };
+            Limiter::new(limits, Arc::clone(&context.clock))
+        };
+        let (attempts, shown) = (limiter(ATTEMPTS), limiter(TOKENS_SHOWN));
         let (lookups, hashes) = (Arc::new(Semaphore::new(LOOKUPS)), Semaphore::new(HASHES));
         let own = (secret::hash_of(&text).unwrap_or_default(), text);
         let stranger = stranger(&config);
-        Ok(Self(Arc::new(Parts { context, config, secrets, stranger, own, attempts, lookups, hashes })))
+        Ok(Self(Arc::new(Parts {
+            context,
+            config,
+            secrets,
+            stranger,
+            own,
+            attempts,
+            shown,
+            lookups,
+            hashes,
+        })))
     }
 
     /// How people say who they are.
@@ -183,21 +220,21 @@ impl Access {
 
     /// Who it is that shows this. A token that is worth nothing is an error, so that nobody takes it for a good one; a
     /// session that is over is as if nothing was shown, because browsers go on showing it.
-    pub async fn caller(&self, shown: Shown<'_>) -> Result<Caller, AppError> {
+    pub async fn caller(&self, shown: Shown<'_>, from: IpAddr) -> Result<Caller, AppError> {
         match shown {
-            Shown::Nothing => Ok(self.0.stranger.clone()),
+            Shown::Nothing => Ok(self.stranger()),
             Shown::Person(name) => self.person(name),
             Shown::Session(_) if self.mode() != AuthMode::Local => Ok(self.0.stranger.clone()),
             Shown::Session(text) => {
-                let Some((known, held)) = self.known(text).await? else { return Ok(self.0.stranger.clone()) };
+                let Some((known, held)) = self.known(text, from).await? else { return Ok(self.stranger()) };
                 if !known.is_session {
                     return Ok(self.0.stranger.clone());
                 }
                 Ok(Caller { name: known.name.into(), scopes: known.scopes, by: Proof::Session(held) })
             }
-            Shown::Token(text) => match self.known(text).await? {
+            Shown::Token(text) => match self.known(text, from).await? {
                 Some((known, held)) if !known.is_session => {
-                    let name = format!("token:{}", known.name).into();
+                    let name = format!("{TOKEN_PREFIX}{}", known.name).into();
                     Ok(Caller { name, scopes: known.scopes, by: Proof::Token(held) })
                 }
                 _ if secret::hash_of(text).is_some_and(|hash| hash == self.0.own.0) => {
@@ -211,9 +248,17 @@ impl Access {
         }
     }
 
+    /// Who it is that shows nothing.
+    pub fn stranger(&self) -> Caller {
+        self.0.stranger.clone()
+    }
+
     /// Whether they are still who they were: a token may have been revoked since, a session ended.
     pub async fn is_still(&self, caller: &Caller) -> bool {
         let (Proof::Token(held) | Proof::Session(held)) = &caller.by else { return true };
+        if held.expires_at.is_some_and(|end| end <= self.0.context.clock.now()) {
+            return false;
+        }
         match self.known_by_hash(&held.hash).await {
             Ok(known) => known.is_some_and(|known| known.scopes.contains_all(caller.scopes)),
             // Whoever was let in stays while the database is away.
@@ -230,19 +275,28 @@ impl Access {
             );
             return Err(AppError::Unauthorised { message });
         }
+        if [LOCAL, ANONYMOUS].contains(&name) || name.starts_with(TOKEN_PREFIX) {
+            let message =
+                format!("nobody may be called '{name}': that is how others are noted in the audit log");
+            return Err(AppError::Unauthorised { message });
+        }
         let is_admin = self.0.config.proxy_admins.iter().any(|admin| admin == name);
         let scopes = if is_admin { Scopes::ALL } else { [Scope::Write, Scope::Jobs].into_iter().collect() };
         Ok(Caller { name: name.into(), scopes, by: Proof::Proxy })
     }
 
-    async fn known(&self, text: &str) -> Result<Option<(Known, Held)>, AppError> {
+    async fn known(&self, text: &str, from: IpAddr) -> Result<Option<(Known, Held)>, AppError> {
         let Some(hash) = secret::hash_of(text) else { return Ok(None) };
         if hash == self.0.own.0 {
             return Ok(None);
         }
+        let context = &self.0.context;
+        if context.cache.peek::<Option<Known>>(&context.types.access, &access_key(&hash)).is_none() {
+            self.look_up(from)?;
+        }
         let known = self.known_by_hash(&hash).await?;
         Ok(known.map(|known| {
-            let held = Held { id: known.id, hash: hash.into() };
+            let held = Held { id: known.id, hash: hash.into(), expires_at: known.expires_at };
             (known, held)
         }))
     }
@@ -270,6 +324,19 @@ impl Access {
         Ok(Option::<Known>::clone(&found.value).filter(is_valid))
     }
 
+    /// Fails if an address showed too many tokens that are not at hand: each costs a question to the database, and made-up
+    /// ones are never at hand.
+    fn look_up(&self, from: IpAddr) -> Result<(), AppError> {
+        let decision = self.0.shown.check(ClientKey::Address(from), Cost::Whole);
+        match decision.retry_after_seconds(self.0.context.clock.now()) {
+            None => Ok(()),
+            Some(retry_after) => {
+                let message = format!("too many different tokens from {from}; try again in {retry_after} s");
+                Err(AppError::Limited { message, retry_after })
+            }
+        }
+    }
+
     /// Fails if an address tried too often.
     fn attempt(&self, from: IpAddr) -> Result<(), AppError> {
         let decision = self.0.attempts.check(ClientKey::Address(from), Cost::Whole);
@@ -283,7 +350,7 @@ impl Access {
         }
     }
 
-    /// Notes it in the audit log, and has every node look anew at who may do what.
+    /// Notes it in the audit log.
     async fn note(
         &self,
         tx: &mut Tx,
@@ -292,19 +359,20 @@ impl Access {
         target: &str,
         detail: Value,
     ) -> Result<(), AppError> {
-        tx.audit_add(&audit::done(&self.0.context, who, what, target, detail)).await?;
+        Ok(tx.audit_add(&audit::done(&self.0.context, who, what, target, detail)).await?)
+    }
+
+    /// Commits what takes something from somebody, and has every node look anew at who may do what. What only gives needs
+    /// no such thing: a text that was just drawn is nowhere taken for unknown.
+    async fn commit_revoked(&self, mut tx: Tx) -> Result<(), AppError> {
         tx.record(NewChange {
             entity: "access".into(),
-            entity_id: target.to_owned(),
+            entity_id: String::new(),
             tags: vec![TAG_ACCESS.to_owned()],
             event: None,
         });
-        Ok(())
-    }
-
-    /// Commits; who wrote it may ask before the change sequence is followed.
-    async fn commit(&self, tx: Tx) -> Result<(), AppError> {
         tx.commit().await?;
+        // Who wrote it may ask before the change sequence is followed.
         self.0.context.cache.remove_by_tag(TAG_ACCESS);
         Ok(())
     }

@@ -59,7 +59,7 @@ pub(crate) async fn run(engine: Weak<Engine>) {
         level.outbox.forget_checks();
         if level.set_synced(false) {
             count(&level.link.counters().cut_off);
-            tracing::warn!(redis.place = level.link.place(), %reason, "cut off from the other nodes' invalidations; nothing older than 15 s is served until that is mended");
+            tracing::warn!(redis.place = level.link.place(), %reason, "cut off from the other nodes' invalidations; what is held here is loaded anew after 15 s until that is mended");
         } else {
             tracing::debug!(redis.place = level.link.place(), %reason, "still cut off from the other nodes' invalidations");
         }
@@ -150,7 +150,7 @@ impl Session {
                     Some(push) => self.hear(engine.upgrade()?.as_ref(), &level, &push).await,
                     None => Err("the connection ended".to_owned()),
                 },
-                () = level.outbox.wake.notified() => self.tell(&level).await,
+                () = level.outbox.wake.notified() => self.tell_all(&level).await,
                 _ = signs.tick() => self.live(&level).await,
             };
             if let Err(lost) = done {
@@ -171,6 +171,23 @@ impl Session {
             // The cache may have been dropped while this waited.
             drop(engine.upgrade()?);
         }
+    }
+
+    /// What must not be lost, and then what may.
+    async fn tell_all(&mut self, level: &Level) -> Result<(), Lost> {
+        self.tell(level).await?;
+        let news = level.take_news();
+        if news.is_empty() {
+            return Ok(());
+        }
+        self.publish(level, Message { from: level.link.id(), news, ..Message::default() }).await
+    }
+
+    async fn publish(&mut self, level: &Level, message: Message) -> Result<(), Lost> {
+        let message = serde_json::to_vec(&message).map_err(|error| error.to_string())?;
+        let mut questions = Pipeline::new();
+        questions.cmd("PUBLISH").arg(level.link.keys().channel()).arg(message).ignore();
+        self.ask::<()>(&questions).await
     }
 
     /// Tells Redis, and through it all nodes, what waits.
@@ -287,11 +304,11 @@ impl Session {
             level.heard.send_modify(|heard| *heard += 1);
         }
         if !message.checks.is_empty() {
-            let answer = Message { from: own, heard: message.checks, ..Message::default() };
-            let answer = serde_json::to_vec(&answer).map_err(|error| error.to_string())?;
-            let mut questions = Pipeline::new();
-            questions.cmd("PUBLISH").arg(level.link.keys().channel()).arg(answer).ignore();
-            self.ask::<()>(&questions).await?;
+            self.publish(level, Message { from: own, heard: message.checks, ..Message::default() }).await?;
+        }
+        for news in message.news {
+            // Nobody listens: then nobody misses it.
+            let _ = level.passed.send(news);
         }
         Ok(())
     }

@@ -18,7 +18,10 @@ use std::{
 };
 
 use redis::Pipeline;
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::{broadcast, watch},
+    time::sleep,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
@@ -37,6 +40,10 @@ const POLL: Duration = Duration::from_millis(15);
 pub(super) const STATE_LIFE: Duration = Duration::from_hours(8 * 24);
 /// Milliseconds of age that are trusted while messages of other nodes may be missing.
 const CUT_OFF_TRUST: u64 = 15_000;
+/// News that may wait to be told; more is lost.
+const NEWS: usize = 64;
+/// News of others that may wait to be heard.
+const NEWS_KEPT: usize = 1024;
 /// Changes of other nodes that are remembered.
 const MARKS: usize = 4096;
 
@@ -54,6 +61,10 @@ pub(crate) struct Level {
     known_marks: Mutex<Marks>,
     /// Counts messages that named changes.
     pub(super) heard: watch::Sender<u64>,
+    /// News for the other nodes that is not told yet.
+    news: Mutex<Vec<String>>,
+    /// News of the other nodes.
+    pub(super) passed: broadcast::Sender<String>,
 }
 
 #[derive(Default)]
@@ -116,7 +127,28 @@ impl Level {
             trust: AtomicU64::new(CUT_OFF_TRUST),
             known_marks: Mutex::default(),
             heard: watch::Sender::new(0),
+            news: Mutex::default(),
+            passed: broadcast::Sender::new(NEWS_KEPT),
         }
+    }
+
+    /// News for the other nodes, if they can be told now.
+    pub(crate) fn pass_on(&self, news: String) {
+        let mut waiting = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_synced.load(Ordering::Relaxed) && waiting.len() < NEWS {
+            waiting.push(news);
+            self.outbox.wake.notify_one();
+        }
+    }
+
+    /// Takes out what waits to be told.
+    pub(super) fn take_news(&self) -> Vec<String> {
+        std::mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Hears the news of other nodes from now on.
+    pub(crate) fn passed(&self) -> broadcast::Receiver<String> {
+        self.passed.subscribe()
     }
 
     /// Looks for a value before it is loaded.
@@ -216,12 +248,14 @@ impl Level {
         let keys = self.link.keys();
         let value = keys.value(wanted.name);
         let mut questions = Pipeline::new();
+        // The time first: of a value that is replaced between the two it is too short, never too long.
+        questions.cmd("PTTL").arg(&value);
         questions.cmd("MGET").arg(&value);
         for tag in wanted.tags {
             questions.arg(keys.tag(tag));
         }
-        questions.cmd("PTTL").arg(&value);
-        self.link.ask(&questions, patience).await
+        let (left, found) = self.link.ask(&questions, patience).await?;
+        Some((found, left))
     }
 
     /// The states as they were read, those that were missing drawn now.

@@ -24,6 +24,8 @@ pub(super) struct Message {
     pub(super) checks: Vec<u64>,
     /// Answers to questions of others.
     pub(super) heard: Vec<u64>,
+    /// What the program says to itself on other nodes. Whoever misses it misses it.
+    pub(super) news: Vec<String>,
 }
 
 impl Message {
@@ -42,6 +44,7 @@ impl Message {
             anew: waiting.is_anew,
             checks: waiting.checks.clone(),
             heard: Vec::new(),
+            news: Vec::new(),
         }
     }
 }

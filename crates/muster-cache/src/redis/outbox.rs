@@ -143,7 +143,15 @@ impl Outbox {
         let number = change(&mut waiting);
         if waiting.tags.len() + waiting.keys.len() > MOST || waiting.patterns.len() > MOST_PATTERNS {
             let everything = (Box::from(ALL_TAG), TagNews { state: number, is_expiry: false });
-            *waiting = Waiting { tags: HashMap::from([everything]), ..Waiting::default() };
+            // What is said of numbers and asked of others holds all the same.
+            let before = std::mem::take(&mut *waiting);
+            *waiting = Waiting {
+                tags: HashMap::from([everything]),
+                marks: before.marks.iter().max().copied().into_iter().collect(),
+                is_anew: before.is_anew,
+                checks: before.checks,
+                ..Waiting::default()
+            };
         }
         self.note(&waiting);
         drop(waiting);

@@ -12,8 +12,10 @@ use axum::{
 };
 use jiff::Timestamp;
 use muster_app::{
+    actions::cache::{self, Clearing},
     caches::{KEY_ALL_PROJECTS, KEY_RECOMMENDATIONS, KEY_SUMMARY, TAG_PORTFOLIO, body_key, project_tag},
     events::Event,
+    follow::CACHE_INVALIDATED,
     services::portfolio,
 };
 use muster_cache::{
@@ -26,7 +28,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    extract::Query,
+    extract::{By, Query},
     problem::{Problem, ProblemView},
     state::HttpState,
     warm,
@@ -373,11 +375,11 @@ struct ClearQuery {
 #[derive(Debug, Serialize, ToSchema)]
 struct ClearedView {
     message: String,
-    /// Entries, where they were counted.
+    /// Entries of this node, where they were counted.
     removed: Option<usize>,
 }
 
-/// Clear the cache: all of it, by tag, or by pattern
+/// Clear the cache on all nodes: all of it, by tag, or by pattern
 #[utoipa::path(
     post, path = "/admin/cache/clear", tag = "admin", params(
         ("tag" = Option<String>, Query, description = "Only what carries this tag, such as `portfolio` or `project:repo_…`"),
@@ -387,30 +389,33 @@ struct ClearedView {
 )]
 async fn clear(
     State(state): State<HttpState>,
+    By(by): By,
     Query(ClearQuery { tag, pattern }): Query<ClearQuery>,
 ) -> Result<impl IntoResponse, Problem> {
-    let cache = &state.context.cache;
-    let view = match (&tag, &pattern) {
-        (Some(_), Some(_)) => return Err(Problem::field("pattern", "name a tag or a pattern, not both")),
-        (Some(tag), None) => {
-            cache.remove_by_tag(tag);
-            ClearedView { message: format!("what carries the tag '{tag}' is forgotten"), removed: None }
-        }
+    if tag.is_some() && pattern.is_some() {
+        return Err(Problem::field("pattern", "name a tag or a pattern, not both"));
+    }
+    let clearing = Clearing { tag, pattern };
+    let (removed, seq) = cache::clear(&state.context, &by, &clearing).await?;
+    if let Some(seq) = seq {
+        // What is asked for next is kept: nothing of this falls after the answer.
+        state.followed.until(seq).await;
+    }
+    let message = match (&clearing.tag, &clearing.pattern) {
+        (Some(tag), _) => format!("what carries the tag '{tag}' is forgotten"),
         (None, Some(pattern)) => {
-            let removed = cache.remove_matching(pattern);
-            ClearedView { message: format!("{removed} entries matched '{pattern}'"), removed: Some(removed) }
+            format!(
+                "what matches '{pattern}' is forgotten; {} entries of this node did",
+                removed.unwrap_or(0)
+            )
         }
-        (None, None) => {
-            cache.clear();
-            ClearedView { message: "the cache is empty".to_owned(), removed: None }
-        }
+        (None, None) => "the cache is empty".to_owned(),
     };
-    tell(&state, json!({ "scope": "cache", "tag": tag, "pattern": pattern }));
-    Ok(no_store(view))
+    Ok(no_store(ClearedView { message, removed }))
 }
 
 fn tell(state: &HttpState, data: serde_json::Value) {
-    state.context.events.tell(Event { seq: None, topic: "cache.invalidated".to_owned(), data });
+    state.context.events.tell(Event { seq: None, topic: CACHE_INVALIDATED.to_owned(), data });
 }
 
 pub(super) fn no_store(view: impl Serialize) -> impl IntoResponse {

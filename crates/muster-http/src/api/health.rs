@@ -11,12 +11,14 @@ use axum::{
 };
 use muster_app::actions::registry::RegistryStatus;
 use muster_cache::redis::{LinkState, SharedStats};
+use muster_model::Scope;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     config::Role,
+    extract::By,
     metrics,
     problem::{Code, Problem},
     state::HttpState,
@@ -70,8 +72,10 @@ impl PartView {
 }
 
 /// How each part of muster is
+///
+/// Open to everybody; what is wrong with a part is told to those who may read.
 #[utoipa::path(get, path = "/health", tag = "admin", responses((status = OK, body = ServiceHealthView)))]
-async fn health(State(state): State<HttpState>) -> impl IntoResponse {
+async fn health(State(state): State<HttpState>, By(by): By) -> impl IntoResponse {
     let mut parts = BTreeMap::new();
     let database = match muster_app::services::changes::is_ready(&state.context).await {
         Ok(()) => PartView::ok(),
@@ -87,6 +91,12 @@ async fn health(State(state): State<HttpState>) -> impl IntoResponse {
         portfolio(&state, &mut parts);
     }
     let is_ok = parts.values().all(|part| part.status == "ok");
+    if !by.scopes.contains(Scope::Read) {
+        // They name folders and hosts.
+        for part in parts.values_mut() {
+            part.message = None;
+        }
+    }
     no_store(ServiceHealthView {
         status: if is_ok { "ok" } else { "degraded" },
         version: state.version,
@@ -124,7 +134,7 @@ fn redis(shared: &SharedStats) -> PartView {
     let message = match (shared.state, shared.is_synced) {
         (LinkState::Up, true) => return PartView::ok(),
         (LinkState::Up, false) => format!(
-            "{place} answers, but invalidations of other nodes do not arrive; nothing cached older than 15 s is served"
+            "{place} answers, but invalidations of other nodes do not arrive; what is cached here is worked out anew after 15 s"
         ),
         (LinkState::Doubted, _) => {
             format!("{place} answers late; it is asked again when it gives a sign of life")

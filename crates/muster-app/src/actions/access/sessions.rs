@@ -10,7 +10,7 @@ use muster_model::{
 };
 use muster_store::{NewAudit, Priority, Tx};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{ANONYMOUS, Access, Caller, Held, Proof, password, secret};
 use crate::{actions::audit, blocking::blocking, config::AuthMode, error::AppError};
@@ -28,8 +28,24 @@ struct Admin {
     changed_at: Timestamp,
 }
 
+fn read(document: Option<Value>) -> Result<Option<Admin>, AppError> {
+    document.map(serde_json::from_value).transpose().map_err(|error| AppError::Internal {
+        message: format!("what is kept of the administrator cannot be read: {error}"),
+    })
+}
+
+/// The password that was checked is the one in force, and stays so until this transaction is over.
+async fn still(tx: &mut Tx, known: &Admin) -> Result<(), AppError> {
+    let now = read(tx.setting_hold(ADMIN_DOCUMENT).await?)?;
+    if now.is_some_and(|now| now.password_hash == known.password_hash) {
+        return Ok(());
+    }
+    let message = "the password was changed meanwhile; sign in with the new one".to_owned();
+    Err(AppError::Unauthorised { message })
+}
+
 /// A session that has begun.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewSession {
     /// What a browser shows from now on; told once.
     pub text: String,
@@ -71,7 +87,7 @@ impl Access {
         let mut tx = self.0.context.store.begin(Priority::Interactive).await?;
         tx.token_add(&token, &secret::hash_of(&text).unwrap_or_default()).await?;
         self.note(&mut tx, who, "token.setup", &token.id.to_string(), json!({})).await?;
-        self.commit(tx).await?;
+        tx.commit().await?;
         Ok(text)
     }
 
@@ -88,16 +104,17 @@ impl Access {
         let hash = secret::hash_of(token).ok_or_else(refused)?;
         let now = self.0.context.clock.now();
         let found = self.0.context.store.token_by_hash(&hash).await?;
-        found.filter(|found| found.kind == TokenKind::Setup && found.is_valid(now)).ok_or_else(refused)?;
+        let is_good = |found: &Token| found.kind == TokenKind::Setup && found.is_valid(now);
+        let found = found.filter(is_good).ok_or_else(refused)?;
         let admin = self.new_admin(password).await?;
         let mut tx = self.0.context.store.begin(Priority::Interactive).await?;
         // Who comes second with the same token finds it gone.
-        if tx.tokens_remove(TokenKind::Setup).await? == 0 {
+        if !tx.token_remove(found.id).await? {
             return Err(refused());
         }
         let session = self.put_admin(&mut tx, &admin).await?;
         self.note(&mut tx, ADMIN, "password.set", ADMIN, json!({ "from": from })).await?;
-        self.commit(tx).await?;
+        self.commit_revoked(tx).await?;
         Ok(session)
     }
 
@@ -105,11 +122,12 @@ impl Access {
     pub async fn sign_in(&self, password: &str, from: IpAddr) -> Result<NewSession, AppError> {
         self.needs_password()?;
         self.attempt(from)?;
-        self.check_password(password, from).await?;
+        let known = self.check_password(password, from).await?;
         let mut tx = self.0.context.store.begin(Priority::Interactive).await?;
+        still(&mut tx, &known).await?;
         let session = self.begin_session(&mut tx).await?;
         self.note(&mut tx, ADMIN, "session.begin", ADMIN, json!({ "from": from })).await?;
-        self.commit(tx).await?;
+        tx.commit().await?;
         Ok(session)
     }
 
@@ -120,7 +138,7 @@ impl Access {
         if tx.token_remove(held.id).await? {
             self.note(&mut tx, &caller.name, "session.end", &held.id.to_string(), json!({})).await?;
         }
-        self.commit(tx).await
+        self.commit_revoked(tx).await
     }
 
     /// Sets another password. All sessions end; the caller gets a new one.
@@ -134,12 +152,13 @@ impl Access {
         self.needs_password()?;
         self.attempt(from)?;
         password::check(new)?;
-        self.check_password(current, from).await?;
+        let known = self.check_password(current, from).await?;
         let admin = self.new_admin(new).await?;
         let mut tx = self.0.context.store.begin(Priority::Interactive).await?;
+        still(&mut tx, &known).await?;
         let session = self.put_admin(&mut tx, &admin).await?;
         self.note(&mut tx, &caller.name, "password.set", ADMIN, json!({ "from": from })).await?;
-        self.commit(tx).await?;
+        self.commit_revoked(tx).await?;
         Ok(session)
     }
 
@@ -149,6 +168,8 @@ impl Access {
         })?;
         tx.setting_put(ADMIN_DOCUMENT, &document).await?;
         tx.tokens_remove(TokenKind::Session).await?;
+        // Whoever had one made could set yet another password.
+        tx.tokens_remove(TokenKind::Setup).await?;
         self.begin_session(tx).await
     }
 
@@ -169,20 +190,20 @@ impl Access {
             last_used_at: None,
         };
         tx.token_add(&session, &hash).await?;
-        let held = Held { id: session.id, hash: hash.into() };
+        let held = Held { id: session.id, hash: hash.into(), expires_at: session.expires_at };
         let caller = Caller { name: ADMIN.into(), scopes: Scopes::ALL, by: Proof::Session(held) };
         Ok(NewSession { text, caller, seconds })
     }
 
-    async fn check_password(&self, password: &str, from: IpAddr) -> Result<(), AppError> {
+    async fn check_password(&self, password: &str, from: IpAddr) -> Result<Admin, AppError> {
         let Some(admin) = self.admin().await? else {
             let message = "no password has been set yet: use the set-up token that muster said when it started, \
                            or make one by `muster token setup` on its machine";
             return Err(AppError::Conflict { message: message.to_owned() });
         };
-        let password = password.to_owned();
-        if self.hashing(move || password::is_right(&password, &admin.password_hash)).await? {
-            return Ok(());
+        let (password, hash) = (password.to_owned(), admin.password_hash.clone());
+        if self.hashing(move || password::is_right(&password, &hash)).await? {
+            return Ok(admin);
         }
         let context = &self.0.context;
         let mut tx = context.store.begin(Priority::Interactive).await?;
@@ -207,10 +228,7 @@ impl Access {
     }
 
     async fn admin(&self) -> Result<Option<Admin>, AppError> {
-        let document = self.0.context.store.setting(ADMIN_DOCUMENT).await?;
-        document.map(serde_json::from_value).transpose().map_err(|error| AppError::Internal {
-            message: format!("what is kept of the administrator cannot be read: {error}"),
-        })
+        read(self.0.context.store.setting(ADMIN_DOCUMENT).await?)
     }
 
     fn needs_password(&self) -> Result<(), AppError> {

@@ -73,7 +73,7 @@ impl Access {
         }
         let detail = json!({ "name": name, "scopes": token.scopes, "expires_at": token.expires_at });
         self.note(&mut tx, &caller.name, "token.create", &token.id.to_string(), detail).await?;
-        self.commit(tx).await?;
+        tx.commit().await?;
         Ok((token, text))
     }
 
@@ -94,7 +94,7 @@ impl Access {
         }
         let detail = json!({ "name": token.name });
         self.note(&mut tx, &caller.name, "token.revoke", &token.id.to_string(), detail).await?;
-        self.commit(tx).await?;
+        self.commit_revoked(tx).await?;
         Ok(token)
     }
 }

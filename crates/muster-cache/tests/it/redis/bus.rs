@@ -187,3 +187,21 @@ async fn what_was_changed_while_nobody_looked_is_told_before_anything_is_used() 
     until("it is remembered", || redis.ask(["GET", "muster:told"]) == "41").await;
     assert_eq!(node(&redis).await.read("k", 3).await, 3);
 }
+
+#[tokio::test]
+async fn news_is_passed_on_to_others_and_lost_while_redis_is_away() {
+    let mut redis = Redis::start();
+    let (one, other) = (node(&redis).await, node(&redis).await);
+    let mut heard = other.cache.passed_on().expect("a second level");
+    let mut own = one.cache.passed_on().expect("a second level");
+    one.cache.pass_on("first".to_owned());
+    assert_eq!(heard.recv().await.as_deref(), Ok("first"));
+    redis.kill();
+    until("it is cut off", || !one.shared().is_synced).await;
+    one.cache.pass_on("lost".to_owned());
+    redis.start_again();
+    until("both are back", || one.shared().is_synced && other.shared().is_synced).await;
+    one.cache.pass_on("last".to_owned());
+    assert_eq!(heard.recv().await.as_deref(), Ok("last"));
+    assert!(own.try_recv().is_err(), "its own news is none");
+}

@@ -157,7 +157,9 @@ async fn a_password_is_set_once_with_a_set_up_token_and_signs_in() {
     assert_eq!(who(&app, &[("cookie", &first)]).await["signed_in"], false);
     assert_eq!(who(&app, &[("cookie", &second)]).await["signed_in"], true);
 
-    // Another password ends all of them but the caller's.
+    // Another password ends all of them but the caller's, and what could set yet another.
+    let made = send(&app, Method::POST, "/api/v1/tokens/setup", &own, &json!({})).await;
+    let stolen = made.json()["secret"].as_str().expect("a secret").to_owned();
     let body = json!({ "current": PASSWORD, "new": "another password" });
     let third = cookie(&sign_in(PASSWORD).await);
     let path = "/api/v1/session/password";
@@ -166,6 +168,12 @@ async fn a_password_is_set_once_with_a_set_up_token_and_signs_in() {
     for (session, is_alive) in [(&second, false), (&third, false), (&cookie(&changed), true)] {
         assert_eq!(who(&app, &[("cookie", session)]).await["signed_in"], is_alive);
     }
+
+    assert_eq!(set_up(&stolen, PASSWORD).await.problem(), "unauthorised");
+    // What is going on is told to whom it may; that it goes on, to all.
+    let health = app.get_with("/health", &[("authorization", "Bearer muster_nonsense")]).await.json();
+    let parts = health["parts"].as_object().expect("parts");
+    assert!(parts.values().all(|part| part["message"].is_null()) && parts["database"]["status"] == "ok");
 
     let log = app.get_with("/api/v1/admin/audit", &own).await.json();
     let log: Vec<_> = log["items"].as_array().expect("items").iter().collect();
@@ -182,6 +190,7 @@ async fn a_password_is_set_once_with_a_set_up_token_and_signs_in() {
             "anonymous session.begin refused",
             "admin session.begin done",
             "admin session.end done",
+            "local token.setup done",
             "admin session.begin done",
             "admin password.set done",
         ]
@@ -281,8 +290,10 @@ async fn a_proxy_says_who_asks_and_nobody_else_can() {
     assert_eq!(who(&app, &[(&header, "bob")]).await["scopes"], json!(["read", "write", "jobs"]));
     let refused = app.get_with("/api/v1/admin/config", &[(&header, "bob")]).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
-    let unnamed = app.get_with("/api/v1/watchlist", &[(&header, " ")]).await;
-    assert_eq!(unnamed.problem(), "unauthorised");
+    for name in [" ", "local", "token:ci"] {
+        let unnamed = app.get_with("/api/v1/watchlist", &[(&header, name)]).await;
+        assert_eq!(unnamed.problem(), "unauthorised", "{name}");
+    }
     // What they do is theirs.
     let add = json!({ "repo_url": "https://8.8.8.8/ada/shop" });
     let added = send(&app, Method::POST, "/api/v1/watchlist", &[(&header, "bob")], &add).await;
@@ -332,5 +343,16 @@ async fn a_token_has_a_limit_of_its_own_and_a_made_up_one_has_none() {
     let of_token = app.get_with("/api/v1/watchlist", &token).await;
     assert_eq!((of_token.status, of_token.header("x-ratelimit-limit")), (StatusCode::OK, "1000"));
     assert_eq!(of_token.header("x-ratelimit-remaining"), "999");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_proxy_passes_on_is_not_from_this_machine() {
+    let lab = Lab::new();
+    let app = Setup::new(&lab).start().await;
+    let of_program = app.get("/api/v1/watchlist").await;
+    assert_eq!(of_program.header("x-ratelimit-limit"), "");
+    let forwarded = app.get_with("/api/v1/watchlist", &[("x-forwarded-for", "127.0.0.1")]).await;
+    assert_eq!(forwarded.header("x-ratelimit-limit"), "100");
     app.stop().await;
 }

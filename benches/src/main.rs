@@ -10,6 +10,7 @@
 mod backfill;
 mod candidates;
 mod corpus;
+mod generated;
 mod history;
 mod jobs;
 mod measure;
@@ -33,8 +34,11 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    if std::env::args().nth(1).as_deref() == Some("bare-handler") {
-        return service::serve_bare();
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.first().map(String::as_str) {
+        Some("bare-handler") => return service::serve_bare(),
+        Some("generate-store") => return generated::command(&args[1..]),
+        _ => {}
     }
     let rounds = match std::env::var("BENCH_ROUNDS") {
         Ok(text) => text.parse().context("BENCH_ROUNDS is no number")?,

@@ -72,7 +72,10 @@ async fn write(to: &str, size: Size) -> Result<()> {
     let begin = Instant::now();
     let config = config(to)?;
     let store = Store::open(&config, Arc::new(SystemClock)).await?;
-    ensure!(store.repository_ids().await?.is_empty(), "{to} has repositories already: name an empty database");
+    ensure!(
+        store.repository_ids().await?.is_empty(),
+        "{to} has repositories already: name an empty database"
+    );
     let (sender, batches) = mpsc::sync_channel(AHEAD);
     let now = midnight(SystemClock.now())?;
     let maker = std::thread::spawn(move || make(size, now, &sender));
@@ -188,7 +191,6 @@ fn finished(mut repository: Repository, made: &Made, now: Timestamp) -> Reposito
         digest: tip.map_or_else(String::new, |tip| tip.id.clone()),
     });
     repository.refs_at = Some(now);
-    repository.backfilled =
-        tip.map(|tip| Backfilled { tip: tip.id.clone(), cut_off: None, mailmap: None });
+    repository.backfilled = tip.map(|tip| Backfilled { tip: tip.id.clone(), cut_off: None, mailmap: None });
     repository
 }

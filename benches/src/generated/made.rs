@@ -119,9 +119,8 @@ impl Maker {
     fn history(&mut self, number: usize, count: usize) -> Vec<Commit> {
         let (language, team) = (self.chance.usize(0..LANGUAGES.len()), 1 + count.ilog2() as usize * 2);
         let home = number * AUTHORS;
-        let team: Vec<usize> = (0..team)
-            .map(|_| (home + self.chance.usize(0..NEIGHBOURHOOD)) % self.authors.len())
-            .collect();
+        let team: Vec<usize> =
+            (0..team).map(|_| (home + self.chance.usize(0..NEIGHBOURHOOD)) % self.authors.len()).collect();
         let files = 5 + count / 4;
         let mut times: Vec<i64> = self.times(count);
         times.sort_unstable();
@@ -131,11 +130,17 @@ impl Maker {
             // The first of a team do most of the work.
             let who = team[self.skewed(team.len())];
             let is_merge = commits.len() > 1 && self.chance.u8(0..12) == 0;
-            let mut parents: Vec<String> =
-                commits.iter().rev().take(if is_merge { 2 } else { 1 }).map(|commit| commit.id.clone()).collect();
+            let mut parents: Vec<String> = commits
+                .iter()
+                .rev()
+                .take(if is_merge { 2 } else { 1 })
+                .map(|commit| commit.id.clone())
+                .collect();
             parents.truncate(2);
             let changed = if is_merge { Vec::new() } else { self.files(language, files) };
-            let lines = |of: fn(&LineChange) -> u64| changed.iter().filter_map(|file| file.lines.as_ref()).map(of).sum();
+            let lines = |of: fn(&LineChange) -> u64| {
+                changed.iter().filter_map(|file| file.lines.as_ref()).map(of).sum()
+            };
             let size = (!is_merge).then(|| ChangeSize {
                 files: changed.len() as u64,
                 insertions: lines(|lines| lines.insertions),
@@ -149,7 +154,12 @@ impl Maker {
                 at,
                 offset_minutes: author.offset_minutes,
             };
-            let id = format!("{:016x}{:016x}{:08x}", self.chance.u64(..), self.chance.u64(..), self.chance.u32(..));
+            let id = format!(
+                "{:016x}{:016x}{:08x}",
+                self.chance.u64(..),
+                self.chance.u64(..),
+                self.chance.u32(..)
+            );
             let committer = signature.clone();
             commits.push(Commit { id, parents, author: signature, committer, message, size, files: changed });
         }
@@ -184,8 +194,7 @@ impl Maker {
                     format!("{}/{}/part_{other}.{ending}", folders[number % folders.len()], NOUNS[one])
                 }
             };
-            let lines =
-                LineChange { insertions: self.skewed(200) as u64, deletions: self.skewed(80) as u64 };
+            let lines = LineChange { insertions: self.skewed(200) as u64, deletions: self.skewed(80) as u64 };
             files.push(FileChange { path, from: None, lines: Some(lines) });
         }
         files
@@ -196,7 +205,8 @@ impl Maker {
         if is_merge {
             return format!("Merge pull request #{} from {}", chance.u16(1..), pick(chance, ADJECTIVES));
         }
-        let subject = format!("{} the {} {}", pick(chance, VERBS), pick(chance, ADJECTIVES), pick(chance, NOUNS));
+        let subject =
+            format!("{} the {} {}", pick(chance, VERBS), pick(chance, ADJECTIVES), pick(chance, NOUNS));
         if chance.u8(0..3) == 0 { format!("{subject}\n\n{}", pick(chance, REASONS)) } else { subject }
     }
 

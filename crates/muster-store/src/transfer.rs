@@ -286,7 +286,10 @@ fn by_table(rows: Vec<(String, String, bool)>) -> BTreeMap<String, Columns> {
 /// Why a row cannot be written for COPY.
 enum Unwritable {
     /// PostgreSQL has no NUL in texts.
-    Nul { column: String, row: i64 },
+    Nul {
+        column: String,
+        row: i64,
+    },
     Other(sqlx::Error),
 }
 

@@ -15,6 +15,8 @@ use crate::{
 };
 
 const PROJECTS: usize = 500;
+/// Lists that are asked for once each.
+const FILTERS: usize = 500;
 /// An hour of a dashboard is replayed in so many steps; each is a minute.
 const MINUTES: usize = 60;
 /// A minute lasts a second, so times to live are a sixtieth of what they are (in seconds: all, summary, facets).
@@ -89,14 +91,17 @@ fn counts(client: &mut Client) -> Result<Counts> {
 #[expect(clippy::print_stdout, reason = "the report is this program's output")]
 fn levels(redis: &Redis, world: &World, rounds: usize) -> Result<()> {
     const WHAT: [&str; 3] = ["worked out", "second level (Redis)", "first level"];
-    let paths: Vec<String> =
-        (0..PROJECTS).map(|number| format!("/portfolio/projects/{}", World::name(number))).collect();
+    // Each another filter, so that all counts of the catalogue are asked for: what all nodes share.
+    let letter = |at: usize| char::from(b'a' + u8::try_from(at % 26).unwrap_or_default());
+    let paths: Vec<String> = (0..FILTERS)
+        .map(|at| format!("/api/v1/repositories?limit=1&q={}{}", letter(at / 26), letter(at)))
+        .collect();
     let before = load();
     let mut all: [Vec<(Spread, u64, u64)>; 3] = [Vec::new(), Vec::new(), Vec::new()];
     let mut muster = start(world, redis, &[])?;
     for round in 0..=rounds {
         let mut client = muster.client()?;
-        client.post("/admin/cache/clear")?;
+        client.post("/api/v1/admin/cache/clear")?;
         let mut samples = vec![ask(&mut client, &muster, &paths)?];
         // What was worked out is in Redis when its counter of writes stands still.
         settled(&mut client)?;
@@ -112,7 +117,7 @@ fn levels(redis: &Redis, world: &World, rounds: usize) -> Result<()> {
             }
         }
     }
-    let answers = "one project of 500 each, over one connection";
+    let answers = "the counts of the catalogue under 500 filters, a row of it each time from the database";
     println!("\nAnswers of the two levels ({answers}), median of {rounds} rounds,");
     println!("load {before} before and {} after, {} CPUs.\n", load(), cpus());
     println!("| answer from | p50 ms | p95 ms | most ms | CPU of the server ms | loads | from Redis |");

@@ -74,9 +74,9 @@ impl Maker {
             _ => Processing::Ready,
         };
         let steps = ["refs", "clone", "commits"].map(Step::waiting).to_vec();
-        let watchers = 1 + usize::from(chance.u8(0..8) == 0);
+        let people = 1 + usize::from(chance.u8(0..8) == 0);
         let first = chance.usize(0..WATCHERS.len());
-        let watches = (0..watchers).map(|offset| NewWatch {
+        let watches = (0..people).map(|offset| NewWatch {
             id: WatchId::new(now, self.bytes()),
             repository: id,
             added_by: WATCHERS[(first + offset) % WATCHERS.len()].to_owned(),
@@ -172,9 +172,10 @@ impl Maker {
         let begin = now - self.chance.i64(YEAR / 4..YEARS * YEAR);
         let is_asleep = self.chance.u8(0..10) < 4;
         let end = if is_asleep { self.chance.i64(begin + 86_400..now) } else { now };
-        let span = (end - begin) as f64;
+        let span = usize::try_from(end - begin).unwrap_or_default();
         // The square root puts more of them towards the end.
-        (0..count).map(|_| begin + (self.chance.f64().sqrt() * span) as i64).collect()
+        let passed = |share: f64| i64::try_from(part(span, share)).unwrap_or_default();
+        (0..count).map(|_| begin + passed(self.chance.f64().sqrt())).collect()
     }
 
     fn files(&mut self, language: usize, known: usize) -> Vec<FileChange> {
@@ -212,8 +213,7 @@ impl Maker {
 
     /// Below `count`, small numbers far more often.
     fn skewed(&mut self, count: usize) -> usize {
-        let place = self.chance.f64().powi(3) * count as f64;
-        (place as usize).min(count.saturating_sub(1))
+        part(count, self.chance.f64().powi(3)).min(count.saturating_sub(1))
     }
 
     fn bytes(&mut self) -> [u8; 10] {
@@ -225,15 +225,26 @@ impl Maker {
 
 /// How many commits each has, in all as many as wanted, at least one each; the large ones anywhere between the others.
 fn sizes(chance: &mut Rng, size: Size) -> Vec<usize> {
-    let share = |rank: usize| (rank as f64 + HEAD).powf(-SKEW);
-    let all: f64 = (0..size.repositories).map(share).sum();
+    let ranks = std::iter::successors(Some(HEAD), |rank| Some(rank + 1.0)).take(size.repositories);
+    let shares: Vec<f64> = ranks.map(|rank| rank.powf(-SKEW)).collect();
+    let all: f64 = shares.iter().sum();
     let rest = size.commits.saturating_sub(size.repositories);
-    let mut sizes: Vec<usize> =
-        (0..size.repositories).map(|rank| 1 + (share(rank) / all * rest as f64) as usize).collect();
+    let mut sizes: Vec<usize> = shares.iter().map(|share| 1 + part(rest, share / all)).collect();
     let missing = size.commits.saturating_sub(sizes.iter().sum());
     sizes[0] += missing;
     chance.shuffle(&mut sizes);
     sizes
+}
+
+/// So much of it, rounded down.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of 0 to 1 of what is far below 2^52"
+)]
+fn part(of: usize, share: f64) -> usize {
+    (of as f64 * share) as usize
 }
 
 fn author(chance: &mut Rng, number: usize) -> Author {

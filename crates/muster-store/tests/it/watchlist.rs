@@ -380,7 +380,7 @@ async fn what_was_derived_by_other_rules_is_not_there(world: World) {
     tx.commit().await.unwrap();
     assert_eq!(store.history_all_time(id(1)).await.unwrap(), Some(vec![7]));
     assert_eq!(store.history_all_time::<Vec<u8>>(id(2)).await.unwrap(), None, "nothing is known of it");
-    crate::world::raw(&world, "UPDATE history SET format = 0").await;
+    raw(&world, "UPDATE history SET format = 0").await;
     assert_eq!(store.history::<Vec<String>>(id(1)).await.unwrap(), None);
 }
 

@@ -1,21 +1,26 @@
 //! `make bench`: muster beside what people use today, each part interleaved in one run, so that whatever else the machine
 //! does hits all alike: a scan of 100 warm repositories, the service beside a bare handler, the history of a repository,
-//! the job engine, the watchlist. Prints Markdown tables; compare ratios, not times.
+//! the job engine, the watchlist, the shared cache, a large store. Prints Markdown tables; compare ratios, not times.
 //!
-//! Variables: `BENCH_PARTS` (some of `scan,service,backfill,jobs,watchlist`, else all), `BENCH_ROUNDS` (default 9),
+//! Variables: `BENCH_PARTS` (some of `scan,service,backfill,jobs,watchlist,shared,scale`, else all), `BENCH_ROUNDS` (default 9),
 //! `BENCH_ROOTS` (a folder of your own repositories, else a generated corpus), `BENCH_REPO` (a repository of your own for
 //! backfill and watchlist, else a generated history), `BENCH_CORPUS` (where the corpus and the peers that come from
-//! package registries are kept, else below the system's temporary folder), `MUSTER_BIN`, `GFOLD`, `GITA`.
+//! package registries are kept, else below the system's temporary folder), `BENCH_REPOSITORIES`, `BENCH_COMMITS` (the size
+//! of the large store) or `BENCH_STORE` (one that `cargo xtask generate-store` made), `MUSTER_BIN`, `GFOLD`, `GITA`.
 
 mod backfill;
 mod candidates;
 mod corpus;
+mod generated;
 mod history;
 mod jobs;
 mod measure;
 mod peers;
 mod report;
+mod scale;
 mod service;
+mod shared;
+mod spread;
 mod watchlist;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -33,8 +38,11 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    if std::env::args().nth(1).as_deref() == Some("bare-handler") {
-        return service::serve_bare();
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.first().map(String::as_str) {
+        Some("bare-handler") => return service::serve_bare(),
+        Some("generate-store") => return generated::command(&args[1..]),
+        _ => {}
     }
     let rounds = match std::env::var("BENCH_ROUNDS") {
         Ok(text) => text.parse().context("BENCH_ROUNDS is no number")?,
@@ -63,6 +71,8 @@ const PARTS: &[(&str, Part)] = &[
     ("backfill", backfill::run),
     ("jobs", jobs::run),
     ("watchlist", watchlist::run),
+    ("shared", shared::run),
+    ("scale", scale::run),
 ];
 
 fn scan(rounds: usize) -> Result<()> {

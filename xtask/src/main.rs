@@ -3,6 +3,7 @@
 
 mod compare;
 mod generate;
+mod generate_store;
 mod tidy;
 
 use std::{
@@ -17,6 +18,8 @@ cargo xtask VERB
 
   tidy                 check the rules of the house (CONTRIBUTING.md), with file, line, reason and remedy
   generate [--check]   write the committed generated files anew; with --check only compare them
+  generate-store TO REPOSITORIES COMMITS [SEED]
+                       fill an empty store with made-up repositories: TO is a SQLite file or postgres://...
   compare DIR...       compare `muster scan --state-only` with git itself, for every checkout below DIR
                        (MUSTER_BIN names the program, else the release build)
 ";
@@ -27,6 +30,9 @@ fn main() -> ExitCode {
         ["tidy"] => workspace().and_then(|root| tidy::run(&root)),
         ["generate"] => workspace().and_then(|root| generate::write(&root, generate::GENERATED)),
         ["generate", "--check"] => workspace().and_then(|root| generate::check(&root, generate::GENERATED)),
+        ["generate-store", args @ ..] if (3..=4).contains(&args.len()) => {
+            workspace().and_then(|root| generate_store::run(&root, args))
+        }
         ["compare", roots @ ..] if !roots.is_empty() => {
             compare::run(&roots.iter().map(PathBuf::from).collect::<Vec<_>>())
         }

@@ -217,6 +217,10 @@ pub struct DatabaseConfig {
     pub statement_timeout_seconds: u64,
     /// Seconds to wait for a connection.
     pub acquire_timeout_seconds: u64,
+    /// Seconds after which a connection to PostgreSQL without work is closed.
+    pub idle_seconds: u64,
+    /// Seconds after which a connection to PostgreSQL is replaced.
+    pub lifetime_seconds: u64,
     /// Bring an older schema up to date at start.
     pub migrate: bool,
 }

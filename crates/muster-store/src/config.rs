@@ -25,6 +25,10 @@ pub struct StoreConfig {
     pub statement_timeout: Duration,
     /// How long to wait for a connection, or for the right to write.
     pub acquire_timeout: Duration,
+    /// A connection to a server that had nothing to do for so long is closed: firewalls forget it sooner or later.
+    pub idle_timeout: Duration,
+    /// A connection to a server is replaced at this age, so that a server that moved is followed.
+    pub max_lifetime: Duration,
     /// What to do with an older schema.
     pub migrate: Migrate,
 }
@@ -66,6 +70,8 @@ impl StoreConfig {
             max_connections: 10,
             statement_timeout: Duration::from_secs(30),
             acquire_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_mins(5),
+            max_lifetime: Duration::from_mins(30),
             migrate: Migrate::Automatically,
         }
     }
@@ -155,6 +161,8 @@ impl fmt::Debug for StoreConfig {
             .field("max_connections", &self.max_connections)
             .field("statement_timeout", &self.statement_timeout)
             .field("acquire_timeout", &self.acquire_timeout)
+            .field("idle_timeout", &self.idle_timeout)
+            .field("max_lifetime", &self.max_lifetime)
             .field("migrate", &self.migrate)
             .finish_non_exhaustive()
     }

@@ -140,6 +140,22 @@ pub enum StoreError {
         /// Rows in the copy.
         rows: i64,
     },
+    /// A text holds the character NUL, which PostgreSQL cannot keep.
+    #[error(
+        "PostgreSQL keeps no character NUL, and {place} has one in table {table}, column {column}, rowid {row}; nothing \
+         was copied. Cut that text there and copy again:\n  \
+         sqlite3 {place} \"UPDATE {table} SET {column} = printf('%s', {column}) WHERE rowid = {row}\""
+    )]
+    Nul {
+        /// The source.
+        place: String,
+        /// The table.
+        table: String,
+        /// Its column.
+        column: String,
+        /// SQLite's number of the row.
+        row: i64,
+    },
     /// A server is backed up with its own tools.
     #[error("PostgreSQL is backed up with its own tools, for example:\n  {command}")]
     OwnTools {

@@ -25,7 +25,7 @@ pub(crate) struct Migration {
 }
 
 /// In order; versions count from 1.
-pub(crate) const MIGRATIONS: [Migration; 7] = [
+pub(crate) const MIGRATIONS: [Migration; 8] = [
     Migration { version: 1, oldest_reader: 1, sql: include_str!("../migrations/0001.sql") },
     Migration { version: 2, oldest_reader: 1, sql: include_str!("../migrations/0002.sql") },
     Migration { version: 3, oldest_reader: 1, sql: include_str!("../migrations/0003.sql") },
@@ -33,6 +33,8 @@ pub(crate) const MIGRATIONS: [Migration; 7] = [
     Migration { version: 5, oldest_reader: 1, sql: include_str!("../migrations/0005.sql") },
     Migration { version: 6, oldest_reader: 1, sql: include_str!("../migrations/0006.sql") },
     Migration { version: 7, oldest_reader: 1, sql: include_str!("../migrations/0007.sql") },
+    // Who does not know of days writes commits that no day counts.
+    Migration { version: 8, oldest_reader: 8, sql: include_str!("../migrations/0008.sql") },
 ];
 
 /// The schema that this muster makes and needs.

@@ -1,6 +1,12 @@
 //! PostgreSQL: how a server is reached and how its connections are looked after. The password stays in the options.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use log::LevelFilter;
 use sea_orm::SqlxPostgresConnector;
@@ -16,12 +22,6 @@ use crate::{
     migration::{self, MIGRATIONS},
     opened::Opened,
 };
-
-/// A connection without work is closed after this time: firewalls forget it sooner or later.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(5);
-
-/// A connection is replaced after this time, so that a server that moved is followed.
-const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
 /// How long a first connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,11 +53,27 @@ pub(crate) async fn open(
         .acquire_timeout(config.acquire_timeout)
         .acquire_time_level(LevelFilter::Trace)
         .acquire_slow_level(LevelFilter::Debug)
-        .idle_timeout(IDLE_TIMEOUT)
-        .max_lifetime(MAX_LIFETIME)
+        .idle_timeout(config.idle_timeout)
+        .max_lifetime(config.max_lifetime)
+        // Stale ones are found by a ping before they are given out (the pool's default), and replaced.
+        .test_before_acquire(true)
+        .after_connect({
+            let opened = Arc::new(AtomicU64::new(0));
+            move |_, _| {
+                let number = opened.fetch_add(1, Relaxed) + 1;
+                tracing::debug!(pool.opened = number, "a connection to the database was opened");
+                Box::pin(async { Ok(()) })
+            }
+        })
         .connect_with(options)
         .await
         .map_err(|error| StoreError::from_sqlx(error, place, config.statement_timeout))?;
+    tracing::debug!(
+        pool.max_connections = max_connections,
+        pool.idle_s = config.idle_timeout.as_secs(),
+        pool.lifetime_s = config.max_lifetime.as_secs(),
+        "the pool of connections is open"
+    );
     if let Err(error) = migration::postgres_migrate(&pool, place, config, &MIGRATIONS).await {
         pool.close().await;
         return Err(error);

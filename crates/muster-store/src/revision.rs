@@ -1,6 +1,8 @@
 //! Commits of remote repositories. A row holds the commit with what it did to each file: what is asked of commits is
 //! asked of whole repositories, so files need no table of their own, which would have ten times the rows.
 
+mod day;
+
 use std::collections::{HashMap, HashSet};
 
 use muster_model::{
@@ -9,12 +11,13 @@ use muster_model::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, Iterable, QueryFilter, QueryOrder,
-    QuerySelect, Statement,
+    ColumnTrait, Condition, DbErr, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, OnConflict, SimpleExpr},
 };
 
 use crate::{entity::revision, error::StoreError, store::Store, text, tx::Tx};
+
+pub use day::DayCount;
 
 /// Rows of one statement: sixteen variables each.
 const ROWS: usize = 1000;
@@ -40,21 +43,6 @@ pub struct CommitPage {
     pub commits: Vec<Commit>,
     /// Where the next page begins; `None` on the last one.
     pub next: Option<CommitPlace>,
-}
-
-/// Commits of one day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DayCount {
-    /// The day's first moment, UTC.
-    pub day: Timestamp,
-    /// Commits.
-    pub commits: i64,
-    /// Repositories with any.
-    pub repositories: i64,
-    /// Lines added; merges have none.
-    pub insertions: i64,
-    /// Lines removed.
-    pub deletions: i64,
 }
 
 impl Store {
@@ -184,33 +172,6 @@ impl Store {
         let query = query.into_tuple::<String>();
         self.read(async { Ok(query.all(self.reader()).await?.into_iter().collect()) }).await
     }
-
-    /// Commits of all repositories, counted by day (UTC), oldest first.
-    pub async fn commits_by_day(&self, since: Timestamp) -> Result<Vec<DayCount>, StoreError> {
-        const DAY: i64 = 86_400_000_000;
-        let sql = format!(
-            "SELECT committed_at / {DAY} AS day, CAST(COUNT(*) AS BIGINT), CAST(COUNT(DISTINCT repository) AS BIGINT), \
-             CAST(COALESCE(SUM(insertions), 0) AS BIGINT), CAST(COALESCE(SUM(deletions), 0) AS BIGINT) \
-             FROM revision WHERE committed_at >= $1 GROUP BY 1 ORDER BY 1"
-        );
-        self.read(async {
-            let backend = self.reader().get_database_backend();
-            let query = Statement::from_sql_and_values(backend, sql, [text::micros(since).into()]);
-            let rows = self.reader().query_all_raw(query).await?;
-            let read = |row: &sea_orm::QueryResult| {
-                let day: i64 = row.try_get_by_index(0)?;
-                Ok(DayCount {
-                    day: text::from_micros(day * DAY)?,
-                    commits: row.try_get_by_index(1)?,
-                    repositories: row.try_get_by_index(2)?,
-                    insertions: row.try_get_by_index(3)?,
-                    deletions: row.try_get_by_index(4)?,
-                })
-            };
-            rows.iter().map(read).collect()
-        })
-        .await
-    }
 }
 
 impl Tx {
@@ -238,6 +199,8 @@ impl Tx {
                     .on_conflict(replace)
                     .exec_without_returning(self.connection())
                     .await?;
+                let times = chunk.iter().map(|commit| text::micros(commit.committer.at));
+                day::recount(self.connection(), repository, times).await?;
             }
             Ok(())
         };
@@ -258,23 +221,35 @@ impl Tx {
 
     /// Takes commits of a repository out.
     pub async fn commits_forget(&mut self, repository: i64, ids: &[String]) -> Result<u64, StoreError> {
-        let mut removed = 0;
-        for ids in ids.chunks(ROWS) {
-            let these = Condition::all()
-                .add(revision::Column::Repository.eq(repository))
-                .add(revision::Column::Id.is_in(ids));
-            let done = revision::Entity::delete_many().filter(these).exec(self.connection()).await;
-            removed += done.map_err(|error| self.fail(error))?.rows_affected;
-        }
-        Ok(removed)
+        use revision::Column;
+        let forget = async {
+            let mut removed = 0;
+            for ids in ids.chunks(ROWS) {
+                let these =
+                    Condition::all().add(Column::Repository.eq(repository)).add(Column::Id.is_in(ids));
+                let times = revision::Entity::find()
+                    .select_only()
+                    .column(Column::CommittedAt)
+                    .filter(these.clone())
+                    .into_tuple::<i64>()
+                    .all(self.connection())
+                    .await?;
+                let done = revision::Entity::delete_many().filter(these).exec(self.connection()).await?;
+                removed += done.rows_affected;
+                day::recount(self.connection(), repository, times.into_iter()).await?;
+            }
+            Ok(removed)
+        };
+        forget.await.map_err(|error| self.fail(error))
     }
 
-    /// Takes out commits of a repository that is gone, `limit` at most; says how many it was.
+    /// Takes out commits of a repository that is gone, `limit` at most, the oldest first; says how many it was.
     pub async fn commits_remove(&mut self, repository: i64, limit: u64) -> Result<u64, StoreError> {
         let ids = revision::Entity::find()
             .select_only()
             .column(revision::Column::Id)
             .filter(revision::Column::Repository.eq(repository))
+            .order_by_asc(revision::Column::CommittedAt)
             .limit(limit)
             .into_tuple::<String>()
             .all(self.connection())

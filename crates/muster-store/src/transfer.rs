@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::TryStreamExt;
 use sqlx::{
     AssertSqlSafe, Column, ConnectOptions, Connection, PgConnection, Row, SqliteConnection, TypeInfo,
     ValueRef, postgres::PgConnectOptions, sqlite::SqliteRow,
@@ -18,8 +19,11 @@ use crate::{
     postgres, sqlite,
 };
 
-/// Rows read at once; a document may have some hundred kilobytes.
-const BATCH: i64 = 500;
+/// Rows that are read ahead. A row may have megabytes, so there are few.
+const READ_AHEAD: usize = 4;
+
+/// Bytes that are sent at once, and what one row has more.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// Where numbers that were given out are kept: there from the beginning, with zeros.
 const COUNTER: &str = "counter";
@@ -56,7 +60,8 @@ pub async fn copy(from: &StoreConfig, to: &StoreConfig) -> Result<Vec<CopiedTabl
         return Err(StoreError::Corrupt { place, reason });
     }
     let _locks = sqlite::lock(from, &file)?;
-    let read = SqliteConnection::connect_with(&sqlite::options(&file).pragma("query_only", "ON")).await;
+    let options_read = sqlite::options(&file).pragma("query_only", "ON").row_buffer_size(READ_AHEAD);
+    let read = SqliteConnection::connect_with(&options_read).await;
     let mut source = Source { connection: read.map_err(|error| failed(error, &place))?, place };
     source.check().await?;
     make_schema(to, &options).await?;
@@ -115,13 +120,6 @@ impl Source {
         let sql = format!("SELECT count(*) FROM \"{table}\"");
         let count = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut self.connection).await;
         self.explain(count)
-    }
-
-    /// The next rows behind that one, each with its own number first.
-    async fn rows(&mut self, sql: &str, behind: i64) -> Result<Vec<SqliteRow>, StoreError> {
-        let query = sqlx::query(AssertSqlSafe(sql.to_owned())).bind(behind).bind(BATCH);
-        let rows = query.fetch_all(&mut self.connection).await;
-        self.explain(rows)
     }
 
     /// The largest number that a table gave out by itself, of rows that are gone too.
@@ -195,31 +193,38 @@ impl Copier {
         Ok(())
     }
 
+    /// Streams a table, so that neither long values nor many rows are held at once.
     async fn fill(&mut self, source: &mut Source, table: &str, columns: &Columns) -> Result<(), StoreError> {
         let names: Vec<String> = columns.keys().map(|name| format!("\"{name}\"")).collect();
         let names = names.join(", ");
-        let select =
-            format!("SELECT rowid, {names} FROM \"{table}\" WHERE rowid > $1 ORDER BY rowid LIMIT $2");
-        let mut behind = i64::MIN;
         let place = self.place.clone();
         let fail = |error| failed(error, &place);
         let statement = format!("COPY \"{table}\" ({names}) FROM STDIN");
         let mut copy = self.connection.copy_in_raw(&statement).await.map_err(fail)?;
+        let select = AssertSqlSafe(format!("SELECT rowid, {names} FROM \"{table}\""));
+        let mut rows = sqlx::query(select).fetch(&mut source.connection);
+        let mut lines = String::new();
         let filled = loop {
-            let rows = match source.rows(&select, behind).await {
-                Ok(rows) => rows,
-                Err(error) => break Err(error),
+            let row = match rows.try_next().await {
+                Ok(row) => row,
+                Err(error) => break Err(failed(error, &source.place)),
             };
-            let Some(last) = rows.last() else { break Ok(()) };
-            behind = last.try_get(0).map_err(|error| failed(error, &source.place))?;
-            let lines: Result<String, sqlx::Error> = rows.iter().map(line).collect();
-            let lines = lines.map_err(|error| failed(error, &source.place));
-            let sent = match lines {
-                Ok(lines) => copy.send(lines.as_bytes()).await.map(drop).map_err(fail),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = sent {
-                break Err(error);
+            if let Some(row) = &row
+                && let Err(error) = line(row, &mut lines)
+            {
+                break Err(error.explain(&source.place, table));
+            }
+            if (row.is_none() || lines.len() >= BATCH_BYTES)
+                && let Err(error) = copy.send(lines.as_bytes()).await
+            {
+                break Err(fail(error));
+            }
+            if row.is_none() {
+                break Ok(());
+            }
+            if lines.len() >= BATCH_BYTES {
+                // Anew, because one long row would stay as room for ever.
+                lines = String::new();
             }
         };
         match filled {
@@ -278,40 +283,76 @@ fn by_table(rows: Vec<(String, String, bool)>) -> BTreeMap<String, Columns> {
     tables
 }
 
+/// Why a row cannot be written for COPY.
+enum Unwritable {
+    /// PostgreSQL has no NUL in texts.
+    Nul {
+        column: String,
+        row: i64,
+    },
+    Other(sqlx::Error),
+}
+
+impl Unwritable {
+    fn explain(self, place: &str, table: &str) -> StoreError {
+        match self {
+            Self::Nul { column, row } => {
+                StoreError::Nul { place: place.to_owned(), table: table.to_owned(), column, row }
+            }
+            Self::Other(error) => failed(error, place),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Unwritable {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
 /// A row without its own number, as COPY reads it (postgresql.org/docs/current/sql-copy.html, text format).
-fn line(row: &SqliteRow) -> Result<String, sqlx::Error> {
-    let mut line = String::new();
+fn line(row: &SqliteRow, lines: &mut String) -> Result<(), Unwritable> {
     for place in 1..row.len() {
         if place > 1 {
-            line.push('\t');
+            lines.push('\t');
         }
         let value = row.try_get_raw(place)?;
         let (is_null, kind) = (value.is_null(), value.type_info().name().to_owned());
         match kind.as_str() {
-            _ if is_null => line.push_str("\\N"),
-            "INTEGER" => line.push_str(&row.try_get_unchecked::<i64, _>(place)?.to_string()),
-            "TEXT" => escape(row.try_get_unchecked::<&str, _>(place)?, &mut line),
+            _ if is_null => lines.push_str("\\N"),
+            "INTEGER" => lines.push_str(&row.try_get_unchecked::<i64, _>(place)?.to_string()),
+            "TEXT" => {
+                let text = row.try_get_unchecked::<&str, _>(place)?;
+                if text.contains('\0') {
+                    let column = row.column(place).name().to_owned();
+                    return Err(Unwritable::Nul { column, row: row.try_get(0)? });
+                }
+                escape(text, lines);
+            }
             other => {
                 let index = row.column(place).name();
                 let source = format!("a value of type {other} where numbers and texts are expected").into();
-                return Err(sqlx::Error::ColumnDecode { index: index.to_owned(), source });
+                return Err(sqlx::Error::ColumnDecode { index: index.to_owned(), source }.into());
             }
         }
     }
-    line.push('\n');
-    Ok(line)
+    lines.push('\n');
+    Ok(())
 }
 
-fn escape(text: &str, line: &mut String) {
-    for letter in text.chars() {
-        match letter {
-            '\\' => line.push_str("\\\\"),
-            '\n' => line.push_str("\\n"),
-            '\r' => line.push_str("\\r"),
-            '\t' => line.push_str("\\t"),
-            other => line.push(other),
-        }
+fn escape(mut text: &str, lines: &mut String) {
+    // All four are single bytes, and most texts have none of them.
+    while let Some(place) = text.bytes().position(|byte| matches!(byte, b'\\' | b'\n' | b'\r' | b'\t')) {
+        lines.push_str(&text[..place]);
+        lines.push_str(match text.as_bytes()[place] {
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            _ => "\\t",
+        });
+        text = &text[place + 1..];
     }
+    lines.push_str(text);
 }
 
 fn failed(error: sqlx::Error, place: &str) -> StoreError {

@@ -81,6 +81,18 @@ impl Postgres {
         self.url_of(&name)
     }
 
+    /// Bytes on disk of the database with this address, indexes too.
+    ///
+    /// # Panics
+    /// If the server does not answer.
+    #[track_caller]
+    pub fn bytes_of(&self, url: &str) -> u64 {
+        let mut command = Command::new(self.programs.join("psql"));
+        command.args(["--no-psqlrc", "--tuples-only", "--no-align", "--command"]);
+        let said = run(command.arg("SELECT pg_database_size(current_database())").arg(url));
+        said.trim().parse().unwrap_or_else(|_| panic!("psql said: {said}"))
+    }
+
     /// Stops the server at once, as a crash would; its data stay. Connections break.
     pub fn stop(&mut self) {
         if let Some(running) = self.running.take() {

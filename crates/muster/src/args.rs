@@ -302,7 +302,10 @@ pub(crate) enum DbCommand {
     },
     /// Copy a SQLite database into an empty PostgreSQL; no server may be running
     Copy {
-        /// Where to: postgres://USER@HOST/NAME; the password from the URL, PGPASSWORD or ~/.pgpass
+        /// Where to: postgres://USER@HOST/NAME, or - to read that from standard input
+        ///
+        /// What stands on a command line is seen by everybody on the machine. So a password in the URL belongs into
+        /// standard input; else it is taken from PGPASSWORD or ~/.pgpass.
         #[arg(long, value_name = "URL")]
         to: String,
         #[command(flatten)]

@@ -280,6 +280,8 @@ pub(crate) fn store_config(config: &DatabaseConfig, data_dir: &Path) -> StoreCon
         max_connections: config.max_connections.max(1),
         statement_timeout: Duration::from_secs(config.statement_timeout_seconds.max(1)),
         acquire_timeout: Duration::from_secs(config.acquire_timeout_seconds.max(1)),
+        idle_timeout: Duration::from_secs(config.idle_seconds.max(1)),
+        max_lifetime: Duration::from_secs(config.lifetime_seconds.max(1)),
         migrate: if config.migrate { Migrate::Automatically } else { Migrate::Refuse },
     }
 }

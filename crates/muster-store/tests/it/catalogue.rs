@@ -564,7 +564,8 @@ async fn tags_of_an_older_schema_are_taken_over(world: World) {
     new.tags = vec!["naïve \"🦀\"".into(), "b".into()];
     add(&store, &[new], &[]).await;
     store.close().await;
-    let back = "ALTER TABLE history DROP COLUMN all_time; DROP TABLE token; DROP TABLE remote_heads; ALTER TABLE job DROP COLUMN only_node; DROP VIEW catalogue; DROP TABLE checkout; DROP TABLE repository_tag; DROP INDEX repository_owner; \
+    let back = "DROP TABLE revision_day; CREATE INDEX revision_committed_at ON revision (committed_at); \
+                ALTER TABLE history DROP COLUMN all_time; DROP TABLE token; DROP TABLE remote_heads; ALTER TABLE job DROP COLUMN only_node; DROP VIEW catalogue; DROP TABLE checkout; DROP TABLE repository_tag; DROP INDEX repository_owner; \
                 DROP INDEX repository_name; DROP INDEX repository_level; DROP INDEX repository_category; \
                 DROP INDEX repository_activity; UPDATE schema_version SET version = 3";
     raw(&world, back).await;

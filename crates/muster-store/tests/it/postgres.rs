@@ -1,7 +1,8 @@
 //! What only a server can do: go away and come back, refuse, answer late, run two transactions at once.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
+use futures_util::future::join_all;
 use muster_store::{Priority, Seq, StoreError, admin};
 use muster_testkit::Postgres;
 use sqlx::{Connection, PgConnection};
@@ -93,6 +94,13 @@ async fn a_statement_ends_at_its_limit_and_the_next_one_works() {
     sqlx::raw_sql("BEGIN; LOCK TABLE setting").execute(&mut holder).await.unwrap();
     let error = store.setting("a").await.unwrap_err();
     assert!(matches!(error, StoreError::Timeout { .. }), "{error:?}");
+    assert!(error.to_string().ends_with("did not answer within 0.2 s (statement time-out)"), "{error}");
+    // The server has ended it too: nothing of ours waits there for the lock.
+    let mut observer = PgConnection::connect(&server.url()).await.unwrap();
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut observer).await.unwrap() > 0 {
+        tokio::task::yield_now().await;
+    }
     let mut tx = store.begin(Priority::Interactive).await.unwrap();
     let error = tx.setting_put("a", &1.into()).await.unwrap_err();
     assert!(matches!(error, StoreError::Timeout { .. }), "{error:?}");
@@ -141,4 +149,90 @@ async fn a_table_of_another_program_does_not_disturb() {
     let world = World::new(Some(server.fresh_database()));
     raw(&world, "CREATE TABLE theirs (a int)").await;
     touch(&world.open().await, "a").await;
+}
+
+/// The server's processes that serve this store.
+async fn backends(observer: &mut PgConnection) -> BTreeSet<i32> {
+    let sql = "SELECT pid FROM pg_stat_activity WHERE application_name = 'muster'";
+    sqlx::query_scalar(sql).fetch_all(observer).await.unwrap().into_iter().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_the_server_ended_are_replaced_unseen() {
+    let server = Postgres::start();
+    let mut world = World::new(Some(server.url()));
+    world.config.max_connections = 4;
+    let store = world.open().await;
+    let mut observer = PgConnection::connect(&server.url()).await.unwrap();
+    // All four there.
+    let reads = join_all((0..16).map(|_| store.setting("a"))).await;
+    assert!(reads.iter().all(Result::is_ok));
+    for _ in 0..3 {
+        touch(&store, "a").await;
+        let ended = "SELECT count(pg_terminate_backend(pid, 60000)) FROM pg_stat_activity \
+                     WHERE application_name = 'muster'";
+        let ended: i64 = sqlx::query_scalar(ended).fetch_one(&mut observer).await.unwrap();
+        assert!(ended > 0);
+        // Readers and writers at once: nobody is handed a dead one.
+        let (reads, _) = tokio::join!(join_all((0..16).map(|_| store.setting("a"))), touch(&store, "b"));
+        for read in reads {
+            read.unwrap();
+        }
+    }
+    assert_eq!(changed(&store).await.len(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn there_are_never_more_connections_than_set() {
+    const MOST: u32 = 3;
+    let server = Postgres::start();
+    let mut world = World::new(Some(server.url()));
+    world.config.max_connections = MOST;
+    let store = world.open().await;
+    let mut observer = PgConnection::connect(&server.url()).await.unwrap();
+    let load = tokio::spawn({
+        let store = store.clone();
+        async move {
+            let writes = join_all((0..40).map(|_| touch(&store, "a")));
+            let reads = join_all((0..200).map(|_| store.setting("a")));
+            tokio::join!(writes, reads).1
+        }
+    });
+    let mut most = 0;
+    while !load.is_finished() {
+        most = most.max(backends(&mut observer).await.len());
+    }
+    assert!(load.await.unwrap().iter().all(Result::is_ok));
+    most = most.max(backends(&mut observer).await.len());
+    assert_eq!(most, MOST as usize, "all are used, and no more");
+    assert_eq!(store.stats().connections, MOST);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_is_replaced_when_it_is_old_or_idle() {
+    let server = Postgres::start();
+    let mut observer = PgConnection::connect(&server.url()).await.unwrap();
+    let mut world = World::new(Some(server.url()));
+    world.config.max_connections = 1;
+    world.config.max_lifetime = Duration::from_millis(300);
+    let store = world.open().await;
+    store.is_ready().await.unwrap();
+    let first = backends(&mut observer).await;
+    assert_eq!(first.len(), 1);
+    let mut now = first.clone();
+    while !now.is_disjoint(&first) || now.is_empty() {
+        store.is_ready().await.unwrap();
+        now = backends(&mut observer).await;
+    }
+    store.close().await;
+
+    // Without work it goes, and comes back when there is some.
+    world.config.max_lifetime = Duration::from_mins(30);
+    world.config.idle_timeout = Duration::from_millis(300);
+    let store = world.open().await;
+    store.is_ready().await.unwrap();
+    while !backends(&mut observer).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    store.is_ready().await.unwrap();
 }

@@ -184,15 +184,55 @@ async fn nothing_is_mixed_lost_or_half_done() {
     let error = refused(&world.config, &target.config).await;
     assert!(matches!(error, StoreError::Outdated { known: SCHEMA_VERSION, .. }), "{error}");
     raw(&world, "UPDATE schema_version SET version = version + 1").await;
-    // A value that PostgreSQL cannot keep: what was copied before it is taken back, and then it goes well.
-    raw(&world, "INSERT INTO setting VALUES ('bad', 'a' || char(0) || 'b')").await;
+    // A value that PostgreSQL cannot keep: it is named, what was copied before it is taken back, and once it is mended as
+    // the error says, all goes well.
+    raw(&world, "INSERT INTO setting VALUES ('good', 'a'), ('bad', 'a' || char(0) || 'b')").await;
     let error = refused(&world.config, &target.config).await;
-    assert!(error.to_string().contains("invalid byte sequence"), "{error}");
-    raw(&world, "DELETE FROM setting WHERE name = 'bad'").await;
+    let StoreError::Nul { table, column, row, .. } = &error else { panic!("{error}") };
+    assert_eq!((table.as_str(), column.as_str(), *row), ("setting", "value", 2));
+    let said = error.to_string();
+    let mend = said.split_once('"').and_then(|(_, rest)| rest.rsplit_once('"')).expect("a statement").0;
+    let mut source = sqlite(&world).await;
+    sqlx::raw_sql(AssertSqlSafe(mend.to_owned())).execute(&mut source).await.unwrap();
+    let mended: Vec<String> =
+        sqlx::query_scalar("SELECT value FROM setting").fetch_all(&mut source).await.unwrap();
+    assert_eq!(mended, ["a", "a"]);
+    source.close().await.unwrap();
     let copied = admin::copy(&world.config, &target.config).await.unwrap();
     assert!(copied.contains(&CopiedTable { name: "change".into(), rows: 1 }), "{copied:?}");
     // Once more, over what is there now.
     let error = refused(&world.config, &target.config).await;
     assert!(matches!(&error, StoreError::NotEmpty { .. }), "{error}");
     assert_eq!(changed(&target.open().await).await, ["a"]);
+}
+
+/// The most memory that this process ever held, in MiB.
+fn most_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_values_pass_without_being_held_all_at_once() {
+    let (world, server) = (World::new(None), Postgres::start());
+    let target = target(&world, &server);
+    world.open().await.close().await;
+    raw(
+        &world,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) \
+         INSERT INTO setting SELECT i, replace(hex(zeroblob(524288)), '00', char(10) || 'x') FROM n",
+    )
+    .await;
+    let before = most_memory();
+    let copied = admin::copy(&world.config, &target.config).await.unwrap();
+    let more = most_memory() - before;
+    assert!(copied.contains(&CopiedTable { name: "setting".into(), rows: 100 }), "{copied:?}");
+    assert!(more < 48, "100 values of 1 MiB took {more} MiB");
+    let mut there = PgConnection::connect(target.config.url.as_deref().unwrap()).await.unwrap();
+    let sizes: Vec<i32> = sqlx::query_scalar("SELECT DISTINCT octet_length(value) FROM setting")
+        .fetch_all(&mut there)
+        .await
+        .unwrap();
+    assert_eq!(sizes, [1_048_576]);
 }

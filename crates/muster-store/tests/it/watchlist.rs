@@ -7,15 +7,18 @@ use muster_model::{
     commit::{ChangeSize, FileChange, LineChange, Signature},
     repository::{Backfilled, Level, Processing, RefFacts, Step, StepState},
 };
-use muster_store::{AddedRepository, AddedWatch, NewRepository, NewWatch, Priority, Store, WatchChange};
+use muster_store::{
+    AddedRepository, AddedWatch, DayCount, NewRepository, NewWatch, Priority, Store, WatchChange,
+};
 
-use crate::world::{World, at, id};
+use crate::world::{World, at, id, raw};
 
 suite! {
     a_page_of_commits_ends_where_the_next_begins,
     a_repository_comes_back_as_it_was_put,
     a_repository_that_goes_takes_its_belongings_with_it,
     commits_come_back_as_they_were,
+    days_are_counted_with_the_commits,
     commits_of_many_files_come_a_few_at_once,
     one_address_in_many_spellings_is_one_repository,
     the_same_thing_is_found_once,
@@ -254,6 +257,55 @@ async fn commits_come_back_as_they_were(world: World) {
     assert_eq!(store.commits_orphaned().await.unwrap(), [7]);
 }
 
+const DAY: i64 = 86_400;
+
+/// The days from that one on, with their commits, repositories and lines added.
+async fn days(store: &Store, since: i64) -> Vec<(i64, i64, i64, i64)> {
+    let since = Timestamp::from_second(since * DAY).unwrap();
+    let days = store.commits_by_day(since).await.unwrap();
+    let read = |day: &DayCount| (day.day.as_second() / DAY, day.commits, day.repositories, day.insertions);
+    days.iter().map(read).collect()
+}
+
+async fn days_are_counted_with_the_commits(world: World) {
+    let store = world.open().await;
+    // From before 1970 on: times of hostile commits are any.
+    let at = |number: u32, day: i64, second: i64| {
+        let mut one = commit(number, 0);
+        one.committer.at = Timestamp::from_second(day * DAY + second).unwrap();
+        one.size = Some(ChangeSize { files: 1, insertions: u64::from(number), deletions: 1 });
+        one
+    };
+    let commits =
+        [at(1, 3, 5), at(2, 3, DAY - 1), at(4, 4, 0), at(8, 900, 7), at(16, -700, 7), at(32, 0, -1)];
+    put_commits(&store, 7, &commits[..4]).await;
+    put_commits(&store, 7, &commits[3..]).await;
+    put_commits(&store, 8, &[at(64, 3, 9)]).await;
+    assert_eq!(days(&store, 3).await, [(3, 3, 2, 67), (4, 1, 1, 4), (900, 1, 1, 8)]);
+    assert_eq!(days(&store, -10_000).await[..2], [(-699, 1, 1, 16), (0, 1, 1, 32)]);
+    // The same commit read anew has other numbers; one that went is not counted.
+    put_commits(&store, 7, &[at(4, 4, 0), Commit { size: None, ..at(8, 900, 7) }]).await;
+    let mut tx = store.begin(Priority::Background).await.unwrap();
+    assert_eq!(tx.commits_forget(7, &[commits[0].id.clone(), commits[2].id.clone()]).await.unwrap(), 2);
+    tx.commit().await.unwrap();
+    let counted = [(3, 2, 2, 66), (900, 1, 1, 0)];
+    assert_eq!(days(&store, 3).await, counted);
+    // An older schema has no days: they are counted when it is brought up to date.
+    let before = days(&store, -10_000).await;
+    store.close().await;
+    let back = "DROP TABLE revision_day; CREATE INDEX revision_committed_at ON revision (committed_at); \
+                UPDATE schema_version SET version = 7";
+    raw(&world, back).await;
+    let store = world.open().await;
+    assert_eq!((days(&store, 3).await.as_slice(), days(&store, -10_000).await), (counted.as_slice(), before));
+    // A repository that is gone, a few at a time.
+    let mut tx = store.begin(Priority::Background).await.unwrap();
+    assert_eq!(tx.commits_remove(7, 3).await.unwrap(), 3);
+    assert_eq!(tx.commits_remove(7, 3).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    assert_eq!(days(&store, -10_000).await, [(3, 1, 1, 64)]);
+}
+
 async fn a_page_of_commits_ends_where_the_next_begins(world: World) {
     let store = world.open().await;
     // Several in one second: the id decides.
@@ -328,7 +380,7 @@ async fn what_was_derived_by_other_rules_is_not_there(world: World) {
     tx.commit().await.unwrap();
     assert_eq!(store.history_all_time(id(1)).await.unwrap(), Some(vec![7]));
     assert_eq!(store.history_all_time::<Vec<u8>>(id(2)).await.unwrap(), None, "nothing is known of it");
-    crate::world::raw(&world, "UPDATE history SET format = 0").await;
+    raw(&world, "UPDATE history SET format = 0").await;
     assert_eq!(store.history::<Vec<String>>(id(1)).await.unwrap(), None);
 }
 

@@ -1,7 +1,11 @@
 //! `muster db`: the database of the service, looked after from outside.
 
-use std::path::Path;
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+};
 
+use anyhow::Context as _;
 use muster_store::{
     StoreConfig,
     admin::{self, CopiedTable, SchemaStatus},
@@ -12,7 +16,7 @@ use crate::{
     args::{DbCommand, Format},
     compose::{data_dir, store_config},
     config::gather,
-    exit::Exit,
+    exit::{Exit, UsageError},
     output::{self, Align, Column, Table},
 };
 
@@ -47,7 +51,7 @@ pub(crate) fn run(command: &DbCommand, dir: Option<&Path>, named: Option<&Path>)
             }
         }
         DbCommand::Copy { to, output } => {
-            let to = StoreConfig { url: Some(to.clone()), ..store.clone() };
+            let to = StoreConfig { url: Some(address(to)?), ..store.clone() };
             let copied = runtime.block_on(admin::copy(&store, &to))?;
             show_copied(copied, output.format())?;
             output::note(
@@ -56,6 +60,25 @@ pub(crate) fn run(command: &DbCommand, dir: Option<&Path>, named: Option<&Path>)
         }
     }
     Ok(Exit::Fine)
+}
+
+/// The address as it was given, or the first line of standard input.
+fn address(given: &str) -> anyhow::Result<String> {
+    /// No address has more bytes.
+    const MOST: u64 = 64 * 1024;
+    if given != "-" {
+        return Ok(given.to_owned());
+    }
+    let mut line = String::new();
+    BufReader::new(std::io::stdin().lock().take(MOST)).read_line(&mut line).context("standard input")?;
+    match line.trim() {
+        "" => Err(UsageError {
+            message: "no address came on standard input".to_owned(),
+            hint: Some("muster db copy --to - < FILE, with postgres://… in its first line".to_owned()),
+        }
+        .into()),
+        address => Ok(address.to_owned()),
+    }
 }
 
 #[derive(Debug, Serialize)]

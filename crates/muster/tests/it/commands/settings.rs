@@ -47,6 +47,8 @@ fn every_value_names_who_set_it() {
     cache.ttl_recommendations → 1800 → default
     cache.ttl_summary → 1800 → default
     database.acquire_timeout_seconds → 5 → default
+    database.idle_seconds → 300 → default
+    database.lifetime_seconds → 1800 → default
     database.max_connections → 8 → default
     database.migrate → true → default
     database.statement_timeout_seconds → 30 → default

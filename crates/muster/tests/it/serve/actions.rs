@@ -73,6 +73,8 @@ fn entries(service: Service, lab: &Lab) -> Vec<AuditEntry> {
         max_connections: 1,
         statement_timeout: Duration::from_mins(1),
         acquire_timeout: Duration::from_mins(1),
+        idle_timeout: Duration::from_mins(5),
+        max_lifetime: Duration::from_mins(30),
         migrate: Migrate::Refuse,
     };
     let mut entries = runtime.block_on(async {

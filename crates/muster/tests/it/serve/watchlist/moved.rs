@@ -52,12 +52,19 @@ fn a_service_is_moved_to_postgresql_and_answers_as_before() {
         ready(&service, &add(&service, &url(&server, name)));
     }
     let before = answers(&service);
-    let copy = || {
-        let data = lab.folder().join("data");
+    // The address comes where nobody else sees it.
+    let copy_to = |address: &str| {
+        let given = lab.folder().join("address");
+        std::fs::write(&given, address).expect("written");
         let mut command = muster(&lab);
-        command.args(["db", "copy", "--format", "json", "--to", &postgres.url(), "--data-dir"]).arg(data);
+        command.args(["db", "copy", "--format", "json", "--to", "-", "--data-dir"]);
+        command.arg(lab.folder().join("data")).stdin(std::fs::File::open(given).expect("opened"));
         finish(&mut command)
     };
+    let copy = || copy_to(&format!("{}\n", postgres.url()));
+    let refused = copy_to("\n");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&lab, &refused).contains("no address came"), "{}", stderr(&lab, &refused));
     let refused = copy();
     assert_eq!(refused.status.code(), Some(1));
     assert!(stderr(&lab, &refused).contains("held by another muster"), "{}", stderr(&lab, &refused));
@@ -85,7 +92,9 @@ fn a_service_is_moved_to_postgresql_and_answers_as_before() {
     ready(&service, &add(&service, &url(&server, "eve/new")));
     service.stop();
     // A second copy would mix both.
-    let refused = copy();
+    let data = lab.folder().join("data");
+    let mut command = muster(&lab);
+    let refused = finish(command.args(["db", "copy", "--to", &address, "--data-dir"]).arg(data));
     assert_eq!(refused.status.code(), Some(1));
     assert!(stderr(&lab, &refused).contains("holds data already"), "{}", stderr(&lab, &refused));
 }

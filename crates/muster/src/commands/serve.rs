@@ -22,7 +22,7 @@ use crate::{
     config::{Config, Gathered, gather},
     exit::{Exit, UsageError},
     output,
-    own_token::OwnToken,
+    own_token::{OwnToken, asked_at},
 };
 
 /// How long connections to the database may take to close.
@@ -145,9 +145,11 @@ fn say_where(address: SocketAddr) -> anyhow::Result<()> {
 /// The way in, where nobody can sign in yet.
 async fn say_setup(state: &HttpState, address: SocketAddr) -> anyhow::Result<()> {
     if let Some(token) = state.access.first_setup().await? {
+        let address = asked_at(address);
         output::note(&format!(
-            "nobody can sign in yet: POST {{\"token\", \"password\"}} to http://{address}/api/v1/session/setup within \
-             a day, with this set-up token: {token}"
+            "nobody can sign in yet. Set the administrator's password within a day, with this set-up token: {token}\n  \
+             curl -H 'content-type: application/json' -d '{{\"token\": \"{token}\", \"password\": \"…\"}}' \
+             http://{address}/api/v1/session/setup"
         ))?;
     }
     Ok(())

@@ -23,6 +23,7 @@ fn help() {
       each         Run a command in every matching repository, in parallel
       serve        Answer over HTTP and keep the answers fresh
       cache        The cache of a running server
+      token        Tokens by which programs say who they are to a running server
       watch        Remote repositories that a running server watches
       fetch        Fetch for the matching repositories, through a running server
       jobs         Work that a running server does in the background

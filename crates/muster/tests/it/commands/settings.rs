@@ -31,6 +31,13 @@ fn every_value_names_who_set_it() {
     key → value → origin
     actions.enabled → false → default
     actions.trusted → [] → default
+    auth.anonymous_read → false → default
+    auth.mode → "none" → default
+    auth.open_to_network → false → default
+    auth.proxy_admins → [] → default
+    auth.proxy_header → "X-Forwarded-User" → default
+    auth.proxy_peers → [] → default
+    auth.session_hours → 336 → default
     backfill.at_least → 100 → default
     backfill.at_most → 1000 → default
     backfill.days → 365 → default
@@ -78,6 +85,7 @@ fn every_value_names_who_set_it() {
     ratelimit.allowed → ["127.0.0.0/8", "::1"] → default
     ratelimit.enabled → true → default
     ratelimit.requests → 100 → default
+    ratelimit.token_requests → 1000 → default
     ratelimit.window_seconds → 60 → default
     redis.connect_timeout_seconds → 1.0 → default
     redis.db → 0 → default

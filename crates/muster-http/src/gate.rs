@@ -2,7 +2,7 @@
 //! may they ask this, does the answer come in time. And what every answer carries: the policy for browsers, the limit, the request's id.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     panic::AssertUnwindSafe,
     sync::atomic::{AtomicU64, Ordering},
     time::Instant,
@@ -16,7 +16,7 @@ use axum::{
 };
 use futures_util::FutureExt;
 use muster_app::actions::access::Caller;
-use muster_cache::limiter::{ClientKey, Cost, Decision, Outcome, SharedLimiter, client_address};
+use muster_cache::limiter::{ClientKey, Cost, Decision, Outcome, client_address};
 
 use crate::{
     extract::ClientAddress,
@@ -120,18 +120,11 @@ struct Origin {
     peer: IpAddr,
     /// The client, as far as trusted proxies say where it is.
     client: IpAddr,
-    /// Somebody else's word was taken for that, or was there to be taken.
-    is_passed_on: bool,
 }
 
-impl Origin {
-    /// A program on the machine of a proxy is not on this one; and behind a proxy on this machine that is not named, all
-    /// clients seem to be on it.
-    fn is_exempt(&self, limiter: &SharedLimiter) -> bool {
-        let is_doubtful = self.is_passed_on && self.client.to_canonical().is_loopback();
-        limiter.is_allowed_always(self.client) && !is_doubtful
-    }
-}
+/// Of a client that somebody passed on and that seems to be on this machine: it may be on the proxy's, or anywhere, behind a
+/// proxy on this machine that is not named. All of them are one.
+const ANYWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// Whether a request may come in at all, whoever asks.
 fn knock(state: &HttpState, request: &Request) -> Result<Origin, Problem> {
@@ -143,7 +136,8 @@ fn knock(state: &HttpState, request: &Request) -> Result<Origin, Problem> {
     };
     let forwarded = forwarded_for(request.headers());
     let client = client_address(peer.ip(), forwarded.iter().map(String::as_str), &state.trusted_proxies);
-    Ok(Origin { peer: peer.ip(), client, is_passed_on: !forwarded.is_empty() })
+    let is_doubtful = !forwarded.is_empty() && client.to_canonical().is_loopback();
+    Ok(Origin { peer: peer.ip(), client: if is_doubtful { ANYWHERE } else { client } })
 }
 
 /// Lets in who may ask this, and is within their limit. Whoever shows something that is worth nothing counts against the
@@ -159,7 +153,7 @@ async fn enter(state: &HttpState, request: &mut Request, origin: Origin) -> Resu
     let entered = match &caller {
         // Whoever shows nothing there costs nothing, and is asked for nothing.
         _ if is_exempt && (needed.is_none() || caller.is_ok()) => Entered { limited: None },
-        _ => admit(state, key, &origin).await?,
+        _ => admit(state, key, origin.client).await?,
     };
     let caller = match caller {
         // Whoever is on the way in may show what is worth nothing any more.
@@ -173,8 +167,8 @@ async fn enter(state: &HttpState, request: &mut Request, origin: Origin) -> Resu
     Ok(entered)
 }
 
-async fn admit(state: &HttpState, client: ClientKey, origin: &Origin) -> Result<Entered, Problem> {
-    let Some(limiter) = state.limiter.as_ref().filter(|limiter| !origin.is_exempt(limiter)) else {
+async fn admit(state: &HttpState, client: ClientKey, address: IpAddr) -> Result<Entered, Problem> {
+    let Some(limiter) = state.limiter.as_ref().filter(|limiter| !limiter.is_allowed_always(address)) else {
         return Ok(Entered { limited: None });
     };
     let decision = limiter.check(client, Cost::Whole).await;

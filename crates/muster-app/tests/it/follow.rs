@@ -54,7 +54,8 @@ async fn node(postgres: &Postgres, redis: Option<&Redis>) -> Node {
         is_enabled: true,
         sharing: Sharing::All,
     };
-    let types = ["git_state", "project", "all_projects", "summary", "recommendations", "facets"].map(kind);
+    let types =
+        ["git_state", "project", "all_projects", "summary", "recommendations", "facets", "access"].map(kind);
     let (config, clock): (_, Arc<dyn Clock>) = (CacheConfig::default(), Arc::new(SystemClock));
     let cache = match redis {
         Some(redis) => {

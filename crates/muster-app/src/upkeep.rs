@@ -15,6 +15,8 @@ const REPORT: Duration = Duration::from_mins(1);
 const PRUNE: Duration = Duration::from_hours(1);
 /// How long changes are kept, for clients that were away.
 const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long the audit log goes back.
+const AUDIT_KEPT: SignedDuration = SignedDuration::from_hours(400 * 24);
 /// How long a token that has expired is still listed.
 const TOKENS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long the answer of a remote is kept that nobody asks any more.
@@ -68,6 +70,7 @@ async fn prune_once(context: &Context) -> Result<u64, StoreError> {
     let mut tx = context.store.begin(Priority::Background).await?;
     let removed = tx.changes_prune(context.clock.now() - KEPT).await?;
     tx.remote_heads_prune(context.clock.now() - HEADS_KEPT).await?;
+    tx.audit_prune(context.clock.now() - AUDIT_KEPT).await?;
     tx.tokens_prune(context.clock.now() - TOKENS_KEPT).await?;
     tx.commit().await?;
     Ok(removed)

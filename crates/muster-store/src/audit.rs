@@ -46,6 +46,13 @@ impl Store {
 }
 
 impl Tx {
+    /// Takes away what was noted before this time, and says how much.
+    pub async fn audit_prune(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+        let is_old = audit::Column::At.lt(text::micros(before));
+        let done = audit::Entity::delete_many().filter(is_old).exec(self.connection()).await;
+        done.map(|done| done.rows_affected).map_err(|error| self.fail(error))
+    }
+
     /// Notes what was done.
     pub async fn audit_add(&mut self, noted: &NewAudit) -> Result<(), StoreError> {
         self.audit_add_all(std::slice::from_ref(noted)).await

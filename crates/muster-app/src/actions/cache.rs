@@ -9,6 +9,17 @@ use serde_json::json;
 use super::{access::Caller, audit};
 use crate::{context::Context, error::AppError, follow::CACHE_CLEARED};
 
+/// Notes that somebody had the portfolio of this node, or one project of it, read anew.
+pub async fn note_invalidated(context: &Context, by: &Caller, project: Option<&str>) -> Result<(), AppError> {
+    let target = project.unwrap_or("portfolio");
+    let done =
+        audit::done(context, &by.name, "portfolio.invalidate", target, json!({ "node": context.node }));
+    let mut tx = context.store.begin(Priority::Interactive).await?;
+    tx.audit_add(&done).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 /// What is to be forgotten; all of it if nothing is named.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clearing {

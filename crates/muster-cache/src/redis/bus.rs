@@ -198,9 +198,11 @@ impl Session {
         }
         let gone = self.matching(level, &waiting).await?;
         if !gone.is_empty() {
-            let mut questions = Pipeline::new();
-            questions.cmd("DEL").arg(&gone).ignore();
-            self.ask::<()>(&questions).await?;
+            for some in gone.chunks(BATCH) {
+                let mut questions = Pipeline::new();
+                questions.cmd("DEL").arg(some).ignore();
+                self.ask::<()>(&questions).await?;
+            }
             self.deletions.push_back((Instant::now() + SECOND_DELETION, gone));
         }
         let keys = level.link.keys();
@@ -318,7 +320,9 @@ impl Session {
         let mut questions = Pipeline::new();
         questions.cmd("PING").ignore();
         while let Some((_, gone)) = self.deletions.pop_front_if(|(due, _)| *due <= Instant::now()) {
-            questions.cmd("DEL").arg(gone).ignore();
+            for some in gone.chunks(BATCH) {
+                questions.cmd("DEL").arg(some).ignore();
+            }
         }
         self.ask::<()>(&questions).await?;
         // A state that was refused before is told now.

@@ -125,6 +125,7 @@ struct InvalidatedView {
 )]
 async fn invalidate(
     State(state): State<HttpState>,
+    By(by): By,
     Query(InvalidateQuery { project_name }): Query<InvalidateQuery>,
 ) -> Result<impl IntoResponse, Problem> {
     let context = &state.context;
@@ -148,6 +149,7 @@ async fn invalidate(
             "everything is forgotten, and all roots are being searched".to_owned()
         }
     };
+    cache::note_invalidated(context, &by, project_name.as_deref()).await?;
     tell(&state, json!({ "scope": "portfolio", "project_name": project_name }));
     Ok(no_store(InvalidatedView { message, project_name }))
 }

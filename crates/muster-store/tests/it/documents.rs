@@ -75,4 +75,8 @@ async fn audit_entries_are_listed_newest_first_in_pages(world: World) {
     let targets: Vec<_> = first.iter().chain(&rest).map(|entry| entry.noted.target.as_str()).collect();
     assert_eq!(targets, ["4", "3", "2", "1", "0"]);
     assert_eq!((rest[2].noted.at, &rest[2].noted.detail), (at(0), &json!({ "n": 0 })));
+    let mut tx = store.begin(Priority::Background).await.unwrap();
+    assert_eq!(tx.audit_prune(at(2)).await.unwrap(), 2);
+    tx.commit().await.unwrap();
+    assert_eq!(store.audit_list(10, None).await.unwrap().len(), 3);
 }

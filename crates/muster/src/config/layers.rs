@@ -11,11 +11,13 @@ use toml::{Spanned, Table, Value, de::DeTable, de::DeValue};
 const ENVIRONMENT_PREFIX: &str = "MUSTER__";
 
 /// Names that other programs use too, and whose key they are. The name with the prefix wins.
-const PLAIN_NAMES: [(&str, &str, &str); 16] = [
+const PLAIN_NAMES: [(&str, &str, &str); 17] = [
     ("DATABASE_URL", "database", "url"),
     ("GIT_CLONE_DIR", "mirror", "folder"),
     ("RATELIMIT_ENABLED", "ratelimit", "enabled"),
     ("RATELIMIT_REQUESTS", "ratelimit", "requests"),
+    // Two names of one thing: a limit is kept as long as its window. The second wins.
+    ("CACHE_TTL_RATELIMIT", "ratelimit", "window_seconds"),
     ("RATELIMIT_WINDOW", "ratelimit", "window_seconds"),
     ("CACHE_TTL_FACETS", "cache", "ttl_facets"),
     ("REDIS_CONNECT_TIMEOUT", "redis", "connect_timeout_seconds"),

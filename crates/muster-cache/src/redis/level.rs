@@ -248,14 +248,12 @@ impl Level {
         let keys = self.link.keys();
         let value = keys.value(wanted.name);
         let mut questions = Pipeline::new();
-        // The time first: of a value that is replaced between the two it is too short, never too long.
-        questions.cmd("PTTL").arg(&value);
         questions.cmd("MGET").arg(&value);
         for tag in wanted.tags {
             questions.arg(keys.tag(tag));
         }
-        let (left, found) = self.link.ask(&questions, patience).await?;
-        Some((found, left))
+        questions.cmd("PTTL").arg(&value);
+        self.link.ask(&questions, patience).await
     }
 
     /// The states as they were read, those that were missing drawn now.

@@ -142,16 +142,17 @@ fn many_misses_on_all_nodes_are_one_load() {
     let lab = Lab::new();
     let (postgres, redis) = (Postgres::start(), Redis::start());
     let nodes = three(&lab, &postgres, Some(&redis));
+    // With when something last fell: what falls while it is loaded is loaded again, as it should be.
     let loads = || {
         nodes.each_ref().map(|node| {
             let stats = node.get("/api/v1/admin/cache/stats");
             let types = stats["data_types"].as_array().expect("types");
             let facets = types.iter().find(|of| of["name"] == "facets").expect("facets");
-            facets["loads"].as_u64().expect("a number")
+            (facets["loads"].as_u64().expect("a number"), stats["last_invalidation"].clone())
         })
     };
     // One node loads for all, unless the machine stands still for a moment.
-    let is_one = (0..30).any(|key| {
+    let is_one = (0..60).any(|key| {
         let (before, path) = (loads(), format!("{CATALOGUE}&q=key{key}"));
         thread::scope(|scope| {
             for number in 0..AT_ONCE {
@@ -160,11 +161,12 @@ fn many_misses_on_all_nodes_are_one_load() {
             }
         });
         let after = loads();
-        let each = [0, 1, 2].map(|node| after[node] - before[node]);
-        assert!(each.iter().all(|loads| *loads <= 1), "{each:?}");
-        each.iter().sum::<u64>() == 1
+        let is_quiet = [0, 1, 2].into_iter().all(|node| after[node].1 == before[node].1);
+        let each = [0, 1, 2].map(|node| after[node].0 - before[node].0);
+        assert!(!is_quiet || each.iter().all(|loads| *loads <= 1), "{each:?}");
+        is_quiet && each.iter().sum::<u64>() == 1
     });
-    assert!(is_one, "each of 30 keys was loaded twice");
+    assert!(is_one, "each of 60 keys was loaded twice, or something fell meanwhile");
     nodes.into_iter().for_each(Service::stop);
 }
 

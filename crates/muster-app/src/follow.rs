@@ -36,6 +36,15 @@ const FAR: i64 = 4096;
 
 /// What a change is about that had the cache forgotten; its id is a document that says what of it.
 pub(crate) const CACHE_CLEARED: &str = "cache";
+/// What of the cache is to be forgotten; all of it if nothing is named. The document of such a change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clearing {
+    /// Only what carries this tag.
+    pub tag: Option<String>,
+    /// Only keys that match.
+    pub pattern: Option<String>,
+}
+
 /// Topic of what is told of it.
 pub const CACHE_INVALIDATED: &str = "cache.invalidated";
 
@@ -133,11 +142,11 @@ fn remove(context: &Context, change: &Change) {
 
 /// Somebody had the cache forgotten. What has a tag fell by it already.
 fn cleared(context: &Context, what: &str) {
-    let data: Value = serde_json::from_str(what).unwrap_or_default();
-    if let Some(pattern) = data["pattern"].as_str() {
+    let what: Clearing = serde_json::from_str(what).unwrap_or_default();
+    if let Some(pattern) = &what.pattern {
         context.cache.remove_matching_here(pattern);
     }
-    let data = json!({ "scope": "cache", "tag": data["tag"], "pattern": data["pattern"] });
+    let data = json!({ "scope": "cache", "tag": what.tag, "pattern": what.pattern });
     context.events.tell(Event { seq: None, topic: CACHE_INVALIDATED.to_owned(), data });
 }
 

@@ -8,8 +8,7 @@ use std::{
 
 use muster_model::Clock;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::broadcast;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{

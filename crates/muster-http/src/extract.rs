@@ -17,14 +17,19 @@ use crate::problem::{Code, Problem};
 
 /// Where a request comes from, as the gate knows it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ClientAddress(pub(crate) IpAddr);
+pub(crate) struct Client {
+    /// Its address, as far as trusted proxies say it.
+    pub(crate) address: IpAddr,
+    /// A trusted proxy says that its connection is encrypted.
+    pub(crate) is_encrypted: bool,
+}
 
-impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
+impl<S: Send + Sync> FromRequestParts<S> for Client {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let address = parts.extensions.get::<Self>().copied();
-        address.ok_or_else(|| Problem::new(Code::Internal, "the address of the client is not known"))
+        let client = parts.extensions.get::<Self>().copied();
+        client.ok_or_else(|| Problem::new(Code::Internal, "the address of the client is not known"))
     }
 }
 

@@ -19,8 +19,8 @@ use muster_app::actions::access::Caller;
 use muster_cache::limiter::{ClientKey, Cost, Decision, Outcome, client_address};
 
 use crate::{
-    extract::ClientAddress,
-    identity::shown,
+    extract::Client,
+    identity::{is_encrypted, shown},
     needs::needed,
     problem::{Code, Problem},
     ready::IsCheap,
@@ -143,7 +143,8 @@ fn knock(state: &HttpState, request: &Request) -> Result<Origin, Problem> {
 /// Lets in who may ask this, and is within their limit. Whoever shows something that is worth nothing counts against the
 /// limit of their address: they can have as many limits as addresses, and not as many as they can think of tokens.
 async fn enter(state: &HttpState, request: &mut Request, origin: Origin) -> Result<Entered, Problem> {
-    request.extensions_mut().insert(ClientAddress(origin.client));
+    let is_encrypted = is_encrypted(request.headers(), origin.peer, &state.trusted_proxies);
+    request.extensions_mut().insert(Client { address: origin.client, is_encrypted });
     let path = request.uri().path();
     let (is_exempt, needed) = (EXEMPT.contains(&path), needed(request.method(), path));
     let shown = shown(request.headers(), origin.peer, state.proxies.as_ref());

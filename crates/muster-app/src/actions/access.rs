@@ -154,6 +154,23 @@ struct Known {
     expires_at: Option<Timestamp>,
 }
 
+/// A token to be drawn.
+struct NewToken<'a> {
+    kind: TokenKind,
+    name: &'a str,
+    scopes: Scopes,
+    by: &'a str,
+    /// `None` is for ever.
+    life: Option<SignedDuration>,
+}
+
+/// A token that was drawn; its text is told once.
+struct Drawn {
+    token: Token,
+    text: String,
+    hash: String,
+}
+
 /// Says who asks.
 #[derive(Clone)]
 pub struct Access(Arc<Parts>);
@@ -208,11 +225,6 @@ impl Access {
         self.0.config.mode
     }
 
-    /// The header in which a proxy says who asks, if one may.
-    pub fn proxy_header(&self) -> Option<&str> {
-        (self.mode() == AuthMode::Proxy).then_some(self.0.config.proxy_header.as_str())
-    }
-
     /// What a program shows that may read this node's data folder; may do everything. New at each start.
     pub fn own_text(&self) -> &str {
         &self.0.own.1
@@ -224,13 +236,17 @@ impl Access {
         match shown {
             Shown::Nothing => Ok(self.stranger()),
             Shown::Person(name) => self.person(name),
-            Shown::Session(_) if self.mode() != AuthMode::Local => Ok(self.0.stranger.clone()),
+            Shown::Session(_) if self.mode() != AuthMode::Local => Ok(self.stranger()),
             Shown::Session(text) => {
-                let Some((known, held)) = self.known(text, from).await? else { return Ok(self.stranger()) };
-                if !known.is_session {
-                    return Ok(self.0.stranger.clone());
-                }
-                Ok(Caller { name: known.name.into(), scopes: known.scopes, by: Proof::Session(held) })
+                let known = self.known(text, from).await?.filter(|(known, _)| known.is_session);
+                Ok(known.map_or_else(
+                    || self.stranger(),
+                    |(known, held)| Caller {
+                        name: known.name.into(),
+                        scopes: known.scopes,
+                        by: Proof::Session(held),
+                    },
+                ))
             }
             Shown::Token(text) => match self.known(text, from).await? {
                 Some((known, held)) if !known.is_session => {
@@ -292,7 +308,8 @@ impl Access {
         }
         let context = &self.0.context;
         if context.cache.peek::<Option<Known>>(&context.types.access, &access_key(&hash)).is_none() {
-            self.look_up(from)?;
+            // Each costs a question to the database, and made-up ones are never at hand.
+            self.within(&self.0.shown, from, "too many different tokens were shown")?;
         }
         let known = self.known_by_hash(&hash).await?;
         Ok(known.map(|known| {
@@ -324,30 +341,35 @@ impl Access {
         Ok(Option::<Known>::clone(&found.value).filter(is_valid))
     }
 
-    /// Fails if an address showed too many tokens that are not at hand: each costs a question to the database, and made-up
-    /// ones are never at hand.
-    fn look_up(&self, from: IpAddr) -> Result<(), AppError> {
-        let decision = self.0.shown.check(ClientKey::Address(from), Cost::Whole);
+    /// Fails if an address did this too often.
+    fn within(&self, limiter: &Limiter, from: IpAddr, what: &str) -> Result<(), AppError> {
+        let decision = limiter.check(ClientKey::Address(from), Cost::Whole);
         match decision.retry_after_seconds(self.0.context.clock.now()) {
             None => Ok(()),
             Some(retry_after) => {
-                let message = format!("too many different tokens from {from}; try again in {retry_after} s");
+                let message = format!("{what} from {from}; try again in {retry_after} s");
                 Err(AppError::Limited { message, retry_after })
             }
         }
     }
 
-    /// Fails if an address tried too often.
-    fn attempt(&self, from: IpAddr) -> Result<(), AppError> {
-        let decision = self.0.attempts.check(ClientKey::Address(from), Cost::Whole);
-        match decision.retry_after_seconds(self.0.context.clock.now()) {
-            None => Ok(()),
-            Some(retry_after) => {
-                let message =
-                    format!("too many attempts to sign in from {from}; try again in {retry_after} s");
-                Err(AppError::Limited { message, retry_after })
-            }
-        }
+    /// Draws the text of a new token and keeps what is known of it. `None` if its name is taken.
+    async fn draw(&self, tx: &mut Tx, new: NewToken<'_>) -> Result<Option<Drawn>, AppError> {
+        let now = self.0.context.clock.now();
+        let text = secret::new(&self.0.secrets)?;
+        let hash = secret::hash_of(&text).unwrap_or_default();
+        let token = Token {
+            id: TokenId::new(now, (self.0.context.chance)()),
+            kind: new.kind,
+            name: new.name.to_owned(),
+            scopes: new.scopes,
+            created_at: now,
+            created_by: new.by.to_owned(),
+            expires_at: new.life.map(|life| now + life),
+            last_used_at: None,
+        };
+        let is_kept = tx.token_add(&token, &hash).await?;
+        Ok(is_kept.then_some(Drawn { token, text, hash }))
     }
 
     /// Notes it in the audit log.

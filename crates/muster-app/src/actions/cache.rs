@@ -3,11 +3,14 @@
 
 use muster_cache::ALL_TAG;
 use muster_store::{NewChange, Priority, Seq};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{access::Caller, audit};
-use crate::{context::Context, error::AppError, follow::CACHE_CLEARED};
+use crate::{
+    context::Context,
+    error::AppError,
+    follow::{CACHE_CLEARED, Clearing},
+};
 
 /// Notes that somebody had the portfolio of this node, or one project of it, read anew.
 pub async fn note_invalidated(context: &Context, by: &Caller, project: Option<&str>) -> Result<(), AppError> {
@@ -20,15 +23,6 @@ pub async fn note_invalidated(context: &Context, by: &Caller, project: Option<&s
     Ok(())
 }
 
-/// What is to be forgotten; all of it if nothing is named.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Clearing {
-    /// Only what carries this tag.
-    pub tag: Option<String>,
-    /// Only keys that match.
-    pub pattern: Option<String>,
-}
-
 /// Forgets it. Says how many entries that were on this node, where they were counted, and the change that tells others.
 pub async fn clear(
     context: &Context,
@@ -37,23 +31,15 @@ pub async fn clear(
 ) -> Result<(Option<usize>, Option<Seq>), AppError> {
     let cache = &context.cache;
     // Before the database is asked, which may be away just when somebody wants the cache to be empty.
-    let removed = match (&clearing.tag, &clearing.pattern) {
-        (Some(tag), _) => {
+    let (tag, removed) = match (clearing.tag.as_deref(), clearing.pattern.as_deref()) {
+        (None, Some(pattern)) => (None, Some(cache.remove_matching(pattern))),
+        (tag, _) => {
+            let tag = tag.unwrap_or(ALL_TAG);
             cache.remove_by_tag(tag);
-            None
-        }
-        (None, Some(pattern)) => Some(cache.remove_matching(pattern)),
-        (None, None) => {
-            cache.clear();
-            None
+            (Some(tag), None)
         }
     };
-    let tag = match (&clearing.tag, &clearing.pattern) {
-        (Some(tag), _) => Some(tag.as_str()),
-        (None, Some(_)) => None,
-        (None, None) => Some(ALL_TAG),
-    };
-    let detail = json!({ "tag": clearing.tag, "pattern": clearing.pattern });
+    let detail = json!(clearing);
     let mut tx = context.store.begin(Priority::Interactive).await?;
     tx.audit_add(&audit::done(context, &by.name, "cache.clear", tag.unwrap_or("pattern"), detail.clone()))
         .await?;

@@ -12,10 +12,10 @@ use axum::{
 };
 use jiff::Timestamp;
 use muster_app::{
-    actions::cache::{self, Clearing},
+    actions::cache,
     caches::{KEY_ALL_PROJECTS, KEY_RECOMMENDATIONS, KEY_SUMMARY, TAG_PORTFOLIO, body_key, project_tag},
     events::Event,
-    follow::CACHE_INVALIDATED,
+    follow::{CACHE_INVALIDATED, Clearing},
     services::portfolio,
 };
 use muster_cache::{

@@ -1,19 +1,18 @@
 //! The way in: who one is, and signing in and out by password. Programs send a token instead, with each request.
 
 use axum::{
-    extract::{ConnectInfo, State},
-    http::{HeaderMap, StatusCode, header},
+    extract::State,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use muster_app::actions::access::{Caller, NewSession, Proof};
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    extract::{By, ClientAddress, Json},
-    identity::{cookie, is_encrypted},
+    extract::{By, Client, Json},
+    identity::cookie,
     problem::{Problem, ProblemView},
     state::HttpState,
 };
@@ -87,18 +86,16 @@ struct SignInRequest {
 ))]
 async fn sign_in(
     State(state): State<HttpState>,
-    ClientAddress(from): ClientAddress,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
+    client: Client,
     Json(request): Json<SignInRequest>,
 ) -> Result<Response, Problem> {
-    let session = state.access.sign_in(&request.password, from).await?;
-    begun(&state, &session, is_encrypted(&headers, peer.ip(), &state.trusted_proxies)).await
+    let session = state.access.sign_in(&request.password, client.address).await?;
+    begun(&state, &session, client).await
 }
 
-async fn begun(state: &HttpState, session: &NewSession, is_encrypted: bool) -> Result<Response, Problem> {
+async fn begun(state: &HttpState, session: &NewSession, client: Client) -> Result<Response, Problem> {
     let mut response = no_store(view(state, &session.caller).await?).into_response();
-    if let Some(cookie) = cookie(&session.text, session.seconds, is_encrypted) {
+    if let Some(cookie) = cookie(&session.text, session.seconds, client.is_encrypted) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     Ok(response)
@@ -134,13 +131,11 @@ struct SetupRequest {
 ))]
 async fn set_up(
     State(state): State<HttpState>,
-    ClientAddress(from): ClientAddress,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
+    client: Client,
     Json(request): Json<SetupRequest>,
 ) -> Result<Response, Problem> {
-    let session = state.access.set_up(request.token.trim(), &request.password, from).await?;
-    begun(&state, &session, is_encrypted(&headers, peer.ip(), &state.trusted_proxies)).await
+    let session = state.access.set_up(request.token.trim(), &request.password, client.address).await?;
+    begun(&state, &session, client).await
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -162,11 +157,9 @@ struct PasswordRequest {
 async fn change_password(
     State(state): State<HttpState>,
     By(by): By,
-    ClientAddress(from): ClientAddress,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
+    client: Client,
     Json(request): Json<PasswordRequest>,
 ) -> Result<Response, Problem> {
-    let session = state.access.change_password(&by, &request.current, &request.new, from).await?;
-    begun(&state, &session, is_encrypted(&headers, peer.ip(), &state.trusted_proxies)).await
+    let session = state.access.change_password(&by, &request.current, &request.new, client.address).await?;
+    begun(&state, &session, client).await
 }

@@ -5,20 +5,22 @@ use std::net::IpAddr;
 
 use jiff::SignedDuration;
 use muster_model::{
-    Scopes, Timestamp, TokenId,
+    Scopes, Timestamp,
     access::{Token, TokenKind},
 };
 use muster_store::{NewAudit, Priority, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{ANONYMOUS, Access, Caller, Held, Proof, password, secret};
+use super::{ANONYMOUS, Access, Caller, Drawn, Held, NewToken, Proof, password, secret};
 use crate::{actions::audit, blocking::blocking, config::AuthMode, error::AppError};
 
 /// Name of the document that holds the administrator's password.
 const ADMIN_DOCUMENT: &str = "auth.admin";
 /// What the administrator is called.
 const ADMIN: &str = "admin";
+/// What is said of who tried too often.
+const ATTEMPTED: &str = "too many attempts to sign in";
 const SETUP_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// The administrator.
@@ -72,20 +74,15 @@ impl Access {
     /// A token with which the administrator's password can be set, the first time or anew.
     pub async fn setup_token(&self, who: &str) -> Result<String, AppError> {
         self.needs_password()?;
-        let text = secret::new(&self.0.secrets)?;
-        let now = self.0.context.clock.now();
-        let token = Token {
-            id: self.new_id(),
-            kind: TokenKind::Setup,
-            name: TokenKind::Setup.as_str().to_owned(),
-            scopes: Scopes::NONE,
-            created_at: now,
-            created_by: who.to_owned(),
-            expires_at: Some(now + SETUP_LIFE),
-            last_used_at: None,
-        };
         let mut tx = self.0.context.store.begin(Priority::Interactive).await?;
-        tx.token_add(&token, &secret::hash_of(&text).unwrap_or_default()).await?;
+        let new = NewToken {
+            kind: TokenKind::Setup,
+            name: TokenKind::Setup.as_str(),
+            scopes: Scopes::NONE,
+            by: who,
+            life: Some(SETUP_LIFE),
+        };
+        let Drawn { token, text, .. } = self.draw(&mut tx, new).await?.ok_or_else(not_kept)?;
         self.note(&mut tx, who, "token.setup", &token.id.to_string(), json!({})).await?;
         tx.commit().await?;
         Ok(text)
@@ -94,7 +91,7 @@ impl Access {
     /// Sets the administrator's password and signs in. The set-up token, all others of its kind and all sessions end.
     pub async fn set_up(&self, token: &str, password: &str, from: IpAddr) -> Result<NewSession, AppError> {
         self.needs_password()?;
-        self.attempt(from)?;
+        self.within(&self.0.attempts, from, ATTEMPTED)?;
         password::check(password)?;
         let refused = || AppError::Unauthorised {
             message: "the set-up token is not known, was used or has expired; `muster token setup` on the \
@@ -121,7 +118,7 @@ impl Access {
     /// Signs in by the administrator's password.
     pub async fn sign_in(&self, password: &str, from: IpAddr) -> Result<NewSession, AppError> {
         self.needs_password()?;
-        self.attempt(from)?;
+        self.within(&self.0.attempts, from, ATTEMPTED)?;
         let known = self.check_password(password, from).await?;
         let mut tx = self.0.context.store.begin(Priority::Interactive).await?;
         still(&mut tx, &known).await?;
@@ -135,9 +132,10 @@ impl Access {
     pub async fn sign_out(&self, caller: &Caller) -> Result<(), AppError> {
         let Proof::Session(held) = &caller.by else { return Ok(()) };
         let mut tx = self.0.context.store.begin(Priority::Interactive).await?;
-        if tx.token_remove(held.id).await? {
-            self.note(&mut tx, &caller.name, "session.end", &held.id.to_string(), json!({})).await?;
+        if !tx.token_remove(held.id).await? {
+            return Ok(());
         }
+        self.note(&mut tx, &caller.name, "session.end", &held.id.to_string(), json!({})).await?;
         self.commit_revoked(tx).await
     }
 
@@ -150,7 +148,7 @@ impl Access {
         from: IpAddr,
     ) -> Result<NewSession, AppError> {
         self.needs_password()?;
-        self.attempt(from)?;
+        self.within(&self.0.attempts, from, ATTEMPTED)?;
         password::check(new)?;
         let known = self.check_password(current, from).await?;
         let admin = self.new_admin(new).await?;
@@ -174,23 +172,16 @@ impl Access {
     }
 
     async fn begin_session(&self, tx: &mut Tx) -> Result<NewSession, AppError> {
-        let text = secret::new(&self.0.secrets)?;
-        let hash = secret::hash_of(&text).unwrap_or_default();
-        let now = self.0.context.clock.now();
         let seconds = self.0.config.session_hours.clamp(1, 10_000) * 3600;
-        let life = SignedDuration::from_secs(seconds.cast_signed());
-        let session = Token {
-            id: self.new_id(),
+        let new = NewToken {
             kind: TokenKind::Session,
-            name: ADMIN.to_owned(),
+            name: ADMIN,
             scopes: Scopes::ALL,
-            created_at: now,
-            created_by: ADMIN.to_owned(),
-            expires_at: Some(now + life),
-            last_used_at: None,
+            by: ADMIN,
+            life: Some(SignedDuration::from_secs(seconds.cast_signed())),
         };
-        tx.token_add(&session, &hash).await?;
-        let held = Held { id: session.id, hash: hash.into(), expires_at: session.expires_at };
+        let Drawn { token, text, hash } = self.draw(tx, new).await?.ok_or_else(not_kept)?;
+        let held = Held { id: token.id, hash: hash.into(), expires_at: token.expires_at };
         let caller = Caller { name: ADMIN.into(), scopes: Scopes::ALL, by: Proof::Session(held) };
         Ok(NewSession { text, caller, seconds })
     }
@@ -238,8 +229,9 @@ impl Access {
         let message = format!("nobody signs in by password here: auth.mode is {}", self.mode().as_str());
         Err(AppError::Conflict { message })
     }
+}
 
-    pub(super) fn new_id(&self) -> TokenId {
-        TokenId::new(self.0.context.clock.now(), (self.0.context.chance)())
-    }
+/// Of these kinds names may be the same, and two texts of 256 bits never are.
+fn not_kept() -> AppError {
+    AppError::Internal { message: "a new token could not be kept".to_owned() }
 }

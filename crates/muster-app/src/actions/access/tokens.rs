@@ -8,7 +8,7 @@ use muster_model::{
 use muster_store::Priority;
 use serde_json::json;
 
-use super::{Access, Caller, MAX_NAME, secret};
+use super::{Access, Caller, Drawn, MAX_NAME, NewToken};
 use crate::error::AppError;
 
 /// Days that a token may be worth something.
@@ -54,23 +54,18 @@ impl Access {
             );
             return Err(AppError::Invalid { field: "expires_in_days", message });
         }
-        let now = self.0.context.clock.now();
-        let token = Token {
-            id: self.new_id(),
-            kind: TokenKind::Api,
-            name: name.to_owned(),
-            scopes: request.scopes,
-            created_at: now,
-            created_by: caller.name.to_string(),
-            expires_at: request.days.map(|days| now + SignedDuration::from_hours(24 * i64::from(days))),
-            last_used_at: None,
-        };
-        let text = secret::new(&self.0.secrets)?;
         let mut tx = self.0.context.store.begin(Priority::Interactive).await?;
-        if !tx.token_add(&token, &secret::hash_of(&text).unwrap_or_default()).await? {
+        let new = NewToken {
+            kind: TokenKind::Api,
+            name,
+            scopes: request.scopes,
+            by: &caller.name,
+            life: request.days.map(|days| SignedDuration::from_hours(24 * i64::from(days))),
+        };
+        let Some(Drawn { token, text, .. }) = self.draw(&mut tx, new).await? else {
             let message = format!("there is a token '{name}' already; revoke it, or choose another name");
             return Err(AppError::Conflict { message });
-        }
+        };
         let detail = json!({ "name": name, "scopes": token.scopes, "expires_at": token.expires_at });
         self.note(&mut tx, &caller.name, "token.create", &token.id.to_string(), detail).await?;
         tx.commit().await?;
